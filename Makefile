@@ -1,0 +1,49 @@
+# What you can do here:
+#   make demo     the main job, with nothing configured
+#   make run      the service, with ./.env (make one: ./ghl-ledger init)
+#   make test     every test a change must pass
+#   make check    test, format, vet, linters, race detector
+#   make bench    the benchmarks
+#   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
+#   make build    ./ghl-ledger
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CYCLES      ?= 1000
+
+export CGO_ENABLED ?= 0
+
+.PHONY: demo run test check fmt vet lint race quick bench eval torture build release clean
+
+demo: build
+	./ghl-ledger demo
+
+run: build
+	./ghl-ledger serve
+
+build:
+	$(GO) build -trimpath -o ghl-ledger ./cmd/ghl-ledger
+
+test:
+	$(GO) test ./...
+
+check: fmt vet lint test race
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	$(GO) fix -diff ./...
+
+lint:
+	$(GO) run $(STATICCHECK) ./...
+
+race:
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . ./...
+
+clean:
+	rm -rf ghl-ledger dist .artifacts

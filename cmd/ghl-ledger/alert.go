@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+)
+
+// alertQuiet is how long more alerts of one kind are gathered before they are
+// sent as one: a thousand failures are two messages, not a thousand.
+const alertQuiet = 10 * time.Minute
+
+// alerts tells operators what needs a person. It needs neither ledger nor
+// views, so it works when they are the trouble.
+type alerts struct {
+	send func(text string) error // nil: alerts are only logged
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	groups map[string]*alertGroup
+	wake   chan struct{}
+}
+
+// alertGroup is one kind of alert that was sent and is being gathered.
+type alertGroup struct {
+	quietUntil time.Time
+	more       int
+	newest     string
+}
+
+// newAlerts returns alerts that go to the given service URLs. The error names
+// no URL, for they hold tokens.
+func newAlerts(urls []string, log *slog.Logger) (*alerts, error) {
+	a := &alerts{log: log, groups: map[string]*alertGroup{}, wake: make(chan struct{}, 1)}
+	if len(urls) == 0 {
+		return a, nil
+	}
+	sender, err := shoutrrr.CreateSender(urls...)
+	if err != nil {
+		return nil, fmt.Errorf("LEDGER_ALERT_URL: not a service URL that this program knows (schemes given: %s)", schemes(urls))
+	}
+	a.send = func(text string) error {
+		errs := sender.Send(text, &types.Params{"title": "ghl-ledger"})
+		if errors.Join(errs...) != nil {
+			return fmt.Errorf("alert by %s was not accepted", schemes(urls))
+		}
+		return nil
+	}
+	return a, nil
+}
+
+func schemes(urls []string) string {
+	var list []string
+	for _, raw := range urls {
+		scheme, _, _ := strings.Cut(raw, ":")
+		if u, err := url.Parse(raw); err == nil {
+			scheme = u.Scheme
+		}
+		list = append(list, scheme)
+	}
+	return strings.Join(list, ", ")
+}
+
+// Alert logs and sends what needs a person. code is one of a closed list;
+// alerts of one code are gathered after the first.
+func (a *alerts) Alert(severity, code, text string) {
+	a.log.Error("alert", "severity", severity, "code", code, "text", text)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if g, ok := a.groups[code]; ok {
+		g.more++
+		g.newest = text
+		return
+	}
+	a.groups[code] = &alertGroup{newest: fmt.Sprintf("[%s] %s", severity, text)}
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends what was raised until ctx ends, and then what is left.
+func (a *alerts) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			a.deliver(a.due(time.Now(), true))
+			return nil
+		case <-a.wake:
+		case <-tick.C:
+		}
+		a.deliver(a.due(time.Now(), false))
+	}
+}
+
+// due takes the messages to send now: each group's first, and what was
+// gathered since where its quiet time is over, or all of it.
+func (a *alerts) due(now time.Time, all bool) (texts []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for code, g := range a.groups {
+		switch {
+		case g.quietUntil.IsZero():
+			texts = append(texts, g.newest)
+			g.quietUntil = now.Add(alertQuiet)
+		case g.more > 0 && (all || now.After(g.quietUntil)):
+			texts = append(texts, fmt.Sprintf("%d more of %s; the newest: %s", g.more, code, g.newest))
+			g.more, g.quietUntil = 0, now.Add(alertQuiet)
+		case now.After(g.quietUntil):
+			delete(a.groups, code)
+		}
+	}
+	return texts
+}
+
+func (a *alerts) deliver(texts []string) {
+	if a.send == nil {
+		return
+	}
+	for _, text := range texts {
+		if err := a.send(text); err != nil {
+			a.log.Error("alert not sent", "err", err)
+		}
+	}
+}

@@ -1,0 +1,25 @@
+package main
+
+// serve's own exit codes: what the storage did to end it. A supervisor should
+// restart on all of them but 2; systemd's Restart=always does the right thing.
+const (
+	exitStorageDoubt = 70 // a flush failed: nothing was answered, the next start reads from the disk
+	exitCorrupt      = 71 // the ledger does not verify: restore a backup, or look with `ghl-ledger verify`
+	exitLocked       = 72 // another process has the ledger open
+)
+
+// serveExitCodes is what serve --help says of them.
+const serveExitCodes = `Exit codes:
+  0   stopped by SIGTERM or SIGINT, everything acknowledged is durable
+  2   bad configuration, or could not listen
+  70  storage in doubt: a write or flush failed; nothing was answered after it. Start again: the ledger is read from the disk
+  71  the ledger is damaged and was not served. ghl-ledger verify --data DIR names the entry; restore a backup
+  72  another process has this data directory open`
+
+// codedError ends serve with a code of its own.
+type codedError struct {
+	code int
+	error
+}
+
+func (e codedError) Unwrap() error { return e.error }

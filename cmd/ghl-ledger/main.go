@@ -1,0 +1,103 @@
+// Command ghl-ledger receives GoHighLevel's webhooks, keeps each as an entry
+// of an event log before it answers, and does what follows: leads scored,
+// contacts updated, sequences started, operators alerted.
+//
+// This package is the one place where concrete types meet: it opens, wires,
+// runs and drains. One file a command; the settings are the fields of Config.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of every command. serve has three more, see exitcode.go.
+const (
+	exitDone  = 0
+	exitNo    = 1 // the answer is no
+	exitUsage = 2 // usage, configuration, or could not run
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// cli is the whole surface: a field a command.
+type cli struct {
+	Init    initCmd    `cmd:"" help:"Write .env with fresh secrets, and say what to paste into GoHighLevel."`
+	Config  configCmd  `cmd:"" help:"Check or print the configuration."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// console is where a command reads and writes, and what its settings come from.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	set      *settings
+}
+
+// exit unwinds from kong, which would leave the process (for --help).
+type exit int
+
+// answerNo is an error that means: it ran, and the answer is no.
+type answerNo struct{ error }
+
+func run(ctx context.Context, args, environ []string, in io.Reader, out, errw io.Writer) (code int) {
+	defer func() {
+		if e := recover(); e != nil {
+			c, ok := e.(exit)
+			if !ok {
+				panic(e)
+			}
+			code = int(c)
+		}
+	}()
+	set, err := readSettings(environ, ".env")
+	if err != nil {
+		return complain(errw, err)
+	}
+	var c cli
+	parser, err := kong.New(&c, kong.Name("ghl-ledger"),
+		kong.Description("GoHighLevel webhooks, kept before they are answered."),
+		kong.Writers(out, errw), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ValueFormatter(describe),
+		kong.Resolvers(set), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&console{in: in, out: out, err: errw, set: set}))
+	if err != nil {
+		return complain(errw, err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return complain(errw, err)
+	}
+	return complain(errw, k.Run())
+}
+
+// complain prints err and returns the exit code that it means.
+func complain(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if c, ok := errors.AsType[codedError](err); ok {
+		fmt.Fprintf(w, "ghl-ledger: %v\n", err)
+		return c.code
+	}
+	fmt.Fprintf(w, "ghl-ledger: %v\n", err)
+	if _, ok := errors.AsType[answerNo](err); ok {
+		return exitNo
+	}
+	return exitUsage
+}
