@@ -1,0 +1,126 @@
+package projections
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// file names one generation of one view: <name>@<version>.<generation>.db.
+type file struct {
+	name                string
+	version, generation int
+}
+
+func (f file) String() string { return fmt.Sprintf("%s@%d.%d.db", f.name, f.version, f.generation) }
+
+func parseFile(s string) (file, bool) {
+	name, rest, ok := strings.Cut(s, "@")
+	version, generation, ok2 := strings.Cut(strings.TrimSuffix(rest, ".db"), ".")
+	if !ok || !ok2 || !strings.HasSuffix(s, ".db") {
+		return file{}, false
+	}
+	v, err := strconv.Atoi(version)
+	g, err2 := strconv.Atoi(generation)
+	return file{name, v, g}, err == nil && err2 == nil
+}
+
+// filesOf returns the files of a view in dir, newest generation first.
+func filesOf(dir, name string) ([]file, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []file
+	for _, e := range entries {
+		if f, ok := parseFile(e.Name()); ok && f.name == name {
+			files = append(files, f)
+		}
+	}
+	slices.SortFunc(files, func(a, b file) int { return b.generation - a.generation })
+	return files, nil
+}
+
+// marker is the file that stands in the folder while its views are written. It
+// holds the id of the boot that writes them.
+const marker = ".written-by-boot"
+
+// claim makes dir ready to be written. Views are written without flushes, which
+// a dead process survives (the kernel still has the pages) and a dead kernel
+// does not: bbolt's own check would pass a file of which half the pages reached
+// the disk. So views that another boot left unfinished are discarded, and made
+// anew from the ledger. It returns how many files that were.
+func claim(dir string) (discarded int, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return 0, err
+	}
+	boot := bootID()
+	left, err := os.ReadFile(filepath.Join(dir, marker))
+	switch {
+	case err == nil && boot != "" && string(left) == boot:
+		return 0, nil
+	case err == nil:
+		if discarded, err = discardAll(dir); err != nil {
+			return discarded, err
+		}
+	case !os.IsNotExist(err):
+		return 0, err
+	}
+	return discarded, writeMarker(dir, boot)
+}
+
+// release says that every view in dir is closed and on the disk.
+func release(dir string) error { return os.Remove(filepath.Join(dir, marker)) }
+
+func discardAll(dir string) (int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, e := range entries {
+		if _, ok := parseFile(e.Name()); !ok {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// writeMarker is durable on return: a marker that a power cut takes away would
+// let a torn view pass for a clean one.
+func writeMarker(dir, boot string) error {
+	f, err := os.OpenFile(filepath.Join(dir, marker), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(boot); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// bootID names this boot of the machine; empty where the system has no such
+// name, which counts as another boot.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}

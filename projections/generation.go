@@ -1,0 +1,173 @@
+package projections
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// The runner's own bucket in every view:
+//
+//	~runner/cursor    seq, 8 bytes, and id, 16 bytes, of the newest entry folded
+//	~runner/complete  present once the generation has taken over
+//	~runner/parked/   seq, 8 bytes → Parked as JSON
+//	~runner/waiting/  contact of which an entry is parked → 1
+var (
+	runnerBucket = []byte("~runner")
+	cursorKey    = []byte("cursor")
+	completeKey  = []byte("complete")
+	parkedKey    = []byte("parked")
+	waitingKey   = []byte("waiting")
+)
+
+// generation is one file of a view, open. One follower folds into it; any
+// number may read.
+type generation struct {
+	file
+	dir      string
+	db       *bbolt.DB
+	readOnly bool // of another version: this binary has not its fold
+	complete bool
+	place    atomic.Pointer[ledger.Cursor]
+	parked   atomic.Int64
+}
+
+// errUnreadable marks a view that cannot be used and is to be made anew.
+var errUnreadable = errors.New("unreadable view")
+
+// openGeneration opens f in dir, making it if it is not there. A file that is
+// not a view is errUnreadable.
+func openGeneration(dir string, f file, readOnly bool) (g *generation, err error) {
+	defer func() {
+		// bbolt panics on a truncated file, and keeps its lock. The caller
+		// removes the file; a new one by that name has another lock.
+		if p := recover(); p != nil {
+			g, err = nil, fmt.Errorf("%w: %s: %v", errUnreadable, f, p)
+		}
+	}()
+	db, err := bbolt.Open(filepath.Join(dir, f.String()), 0o600, &bbolt.Options{
+		Timeout:         time.Second,
+		ReadOnly:        readOnly,
+		NoSync:          true, // see claim
+		NoGrowSync:      true,
+		NoFreelistSync:  true,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: 256 << 20, // a remap waits for every open reader
+	})
+	if isDisk(err) { // in use, no rights, too many files: nothing is wrong with the view
+		return nil, fmt.Errorf("open view %s: %w", f, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, f, err)
+	}
+	g = &generation{file: f, dir: dir, db: db, readOnly: readOnly}
+	if err := db.View(g.load); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", errUnreadable, f, err), db.Close())
+	}
+	return g, nil
+}
+
+// isDisk tells a fault of the disk from one of the file's contents.
+func isDisk(err error) bool {
+	var path *fs.PathError
+	var errno syscall.Errno
+	return errors.Is(err, bbolterrors.ErrTimeout) || errors.As(err, &path) || errors.As(err, &errno)
+}
+
+func (g *generation) load(tx *bbolt.Tx) error {
+	g.place.Store(new(ledger.Cursor))
+	b := tx.Bucket(runnerBucket)
+	if b == nil {
+		return nil
+	}
+	c, err := decodeCursor(b.Get(cursorKey))
+	if err != nil {
+		return err
+	}
+	g.place.Store(&c)
+	g.complete = b.Get(completeKey) != nil
+	if parked := b.Bucket(parkedKey); parked != nil {
+		g.parked.Store(int64(parked.Stats().KeyN))
+	}
+	return nil
+}
+
+func (g *generation) path() string          { return filepath.Join(g.dir, g.file.String()) }
+func (g *generation) cursor() ledger.Cursor { return *g.place.Load() }
+
+// finish marks g as one that has taken over, so that the next start serves it.
+func (g *generation) finish() error {
+	return g.mark(true)
+}
+
+// reopen takes the mark away: g has to catch up before it serves again.
+func (g *generation) reopen() error {
+	return g.mark(false)
+}
+
+func (g *generation) mark(complete bool) error {
+	err := g.db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists(runnerBucket)
+		if err != nil {
+			return err
+		}
+		if !complete {
+			return b.Delete(completeKey)
+		}
+		return b.Put(completeKey, []byte{1})
+	})
+	if err == nil {
+		g.complete = complete
+	}
+	return err
+}
+
+// close flushes g and waits for its readers.
+func (g *generation) close() error {
+	if g.readOnly {
+		return g.db.Close()
+	}
+	return errors.Join(g.db.Sync(), g.db.Close())
+}
+
+// remove closes g and deletes its file.
+func (g *generation) remove() error {
+	return errors.Join(g.db.Close(), os.Remove(g.path()))
+}
+
+// rename gives g another generation number, on disk too.
+func (g *generation) rename(number int) error {
+	to := g.file
+	to.generation = number
+	if err := os.Rename(g.path(), filepath.Join(g.dir, to.String())); err != nil {
+		return err
+	}
+	g.file = to
+	return nil
+}
+
+func encodeCursor(c ledger.Cursor) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(c.Seq)), c.ID[:]...)
+}
+
+func decodeCursor(b []byte) (c ledger.Cursor, err error) {
+	switch len(b) {
+	case 0:
+		return c, nil
+	case 24:
+		c.Seq = ledger.Seq(binary.BigEndian.Uint64(b))
+		copy(c.ID[:], b[8:])
+		return c, nil
+	}
+	return c, fmt.Errorf("cursor of %d bytes", len(b))
+}
