@@ -65,6 +65,7 @@ type Message struct {
 	Channel   string
 	Intent    string
 	Sentiment float64 // -1 to 1
+	Machine   bool    // an auto-reply or a bounce: no word of the lead
 	Event     string
 }
 
