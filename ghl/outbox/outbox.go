@@ -5,11 +5,10 @@
 package outbox
 
 import (
+	"strings"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
-	"github.com/enterprisehub/ghl-ledger/ledger"
-	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
 // The kinds of entry that the outbox writes.
@@ -29,6 +28,14 @@ const (
 	Released         = "effect.released"
 )
 
+// Kinds that others write and the outbox obeys.
+const (
+	LedgerRestored = "ledger.restored"
+	ClockTicked    = "clock.ticked"
+	SenderPaused   = "audit.sender.pause"  // of its Location, or of all
+	SenderResumed  = "audit.sender.resume" // of its Location, or of all; ends holds of a location too
+)
+
 // What an effect does at GoHighLevel. A sequence's kind is sequence.<name>.
 const (
 	UpdateContact = "contact.update"
@@ -39,22 +46,72 @@ const (
 // Request is the body of effect.requested: one thing to be done at
 // GoHighLevel for the entry's Subject.
 type Request struct {
-	Kind     string    `json:"kind"`               // UpdateContact, sequence.welcome, …
+	Kind     string    `json:"kind"`               // UpdateContact, CreateTask, sequence.welcome, …
 	Rule     string    `json:"rule"`               // the rule that asked
 	Fields   ghl.Patch `json:"fields,omitempty"`   // UpdateContact: values by field key
+	Task     *ghl.Task `json:"task,omitempty"`     // CreateTask
 	Sequence string    `json:"sequence,omitempty"` // welcome, tour_confirmation, …
 	Via      string    `json:"via,omitempty"`      // email, sms, reply, workflow:<id>
-	Data     any       `json:"data,omitempty"`     // what the sequence's template may name
+	Data     *Matter   `json:"data,omitempty"`     // what the sequence's template may name
 	NotAfter time.Time `json:"not_after,omitzero"` // a message is worthless from then on
 	DryRun   bool      `json:"dry_run,omitempty"`  // decided and recorded, never sent
 	Business string    `json:"-"`                  // the entry's key: about the business, not the delivery
 }
 
-// Rule decides what follows from an entry. Decide is pure: the event is e's
-// meaning, lead is the contact as of a seq not before e's, score is new.
-type Rule struct {
-	Name   string
-	Decide func(e ledger.Entry, ev ghl.Event, lead projections.Lead) []Request
+// Matter is what a message is about, as its event said it.
+type Matter struct {
+	Channel       string    `json:"channel,omitempty"` // what the contact wrote on: sms, email, …
+	Subject       string    `json:"subject,omitempty"` // of the e-mail that is answered
+	OpportunityID string    `json:"opportunity_id,omitempty"`
+	AppointmentID string    `json:"appointment_id,omitempty"`
+	Property      string    `json:"property,omitempty"`
+	Start         time.Time `json:"start,omitzero"` // of the appointment
+}
+
+// Receipt is the body of every entry that says what came of an effect, and of
+// what a person did with it. The effect is the entry's Cause; an effect.held
+// or effect.released without a Cause is about all calls of its Location, or
+// about those of one Call.
+type Receipt struct {
+	Attempt   int       `json:"attempt,omitempty"` // 1, 2, 3, …; 0 where no call was counted
+	Error     string    `json:"error,omitempty"`
+	Reason    string    `json:"reason,omitempty"`         // why it is held, superseded or discarded
+	Next      time.Time `json:"next_attempt_at,omitzero"` // effect.failed: when it is tried again
+	Status    string    `json:"status,omitempty"`         // needs_investigation
+	Fields    ghl.Patch `json:"fields,omitempty"`         // effect.delivered: what GoHighLevel now holds
+	MessageID string    `json:"message_id,omitempty"`     // GoHighLevel's
+	Message   any       `json:"message,omitempty"`        // effect.attempted: what is about to be sent
+	Gone      bool      `json:"gone,omitempty"`           // GoHighLevel has no such contact
+	Call      Call      `json:"call,omitempty"`           // of a location's hold: this kind of call only
+	By        string    `json:"by,omitempty"`             // who did it, where a person did
+}
+
+// NeedsInvestigation is the status of a dead effect.
+const NeedsInvestigation = "needs_investigation"
+
+// Call is a kind of call to GoHighLevel.
+type Call string
+
+// The kinds of call. Fields may be repeated, since repeating changes nothing;
+// the others may not.
+const (
+	CallFields   Call = "fields"
+	CallMessage  Call = "message"
+	CallWorkflow Call = "workflow"
+	CallTask     Call = "task"
+)
+
+// Call returns what kind of call r takes.
+func (r Request) Call() Call {
+	switch {
+	case r.Kind == UpdateContact:
+		return CallFields
+	case r.Kind == CreateTask:
+		return CallTask
+	case strings.HasPrefix(r.Via, viaWorkflow):
+		return CallWorkflow
+	}
+	return CallMessage
 }
 
 // EffectState is where an effect stands.
@@ -82,7 +139,7 @@ type Effect struct {
 	State       EffectState `json:"state"`
 	Attempts    int         `json:"attempts"`
 	NextAttempt *time.Time  `json:"next_attempt_at"`
-	Error       string      `json:"error"`
+	Error       string      `json:"error"`  // the last refusal, or why it is held, superseded or discarded
 	Status      string      `json:"status"` // needs_investigation when dead
 	RequestedAt time.Time   `json:"requested_at"`
 	DeliveredAt *time.Time  `json:"delivered_at"`

@@ -1,0 +1,218 @@
+package outbox
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/oklog/ulid/v2"
+	"go.etcd.io/bbolt"
+)
+
+// Views is the views' runner, as far as the outbox needs it.
+type Views interface {
+	// View calls f with a read transaction of the named view.
+	View(name string, f func(*bbolt.Tx) error) error
+	// Wait returns once the named view includes the entry.
+	Wait(ctx context.Context, name string, seq ledger.Seq) error
+}
+
+// PendingView reads the view that Pending folds. Safe for concurrent use.
+type PendingView struct{ Views Views }
+
+// Filter chooses effects. Its zero fields choose all.
+type Filter struct {
+	State     EffectState
+	ContactID string
+	Location  string
+	Kind      string
+	Error     string    // a part of it
+	After     ulid.ULID // an effect's id: what is older is left out
+	Limit     int       // 50 where it is 0
+}
+
+// Wait returns once the view includes the entry with that seq.
+func (v PendingView) Wait(ctx context.Context, seq ledger.Seq) error {
+	return v.Views.Wait(ctx, pendingName, seq)
+}
+
+// read calls f with the view's buckets, and not at all while it has none.
+func (v PendingView) read(f func(*buckets) error) error {
+	return v.Views.View(pendingName, func(tx *bbolt.Tx) error {
+		b, err := open(tx)
+		if err != nil || b == nil {
+			return err
+		}
+		return f(b)
+	})
+}
+
+// Place returns the seq up to which everything is planned, as far as the view
+// has come.
+func (v PendingView) Place() (place ledger.Seq, err error) {
+	err = v.read(func(b *buckets) error {
+		place = b.place()
+		return nil
+	})
+	return place, err
+}
+
+// Get returns the effect that was requested by the entry with that id.
+func (v PendingView) Get(id ulid.ULID) (e Effect, ok bool, err error) {
+	r, err := v.record(id)
+	if r == nil || err != nil {
+		return Effect{}, false, err
+	}
+	return r.Effect, true, nil
+}
+
+func (v PendingView) record(id ulid.ULID) (r *record, err error) {
+	err = v.read(func(b *buckets) error {
+		r, err = b.get(id)
+		return err
+	})
+	return r, err
+}
+
+// List returns the effects that f chooses, oldest first, and the id to go on
+// after; it is zero when there are no more.
+func (v PendingView) List(f Filter) (es []Effect, next ulid.ULID, err error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	err = v.read(func(b *buckets) error {
+		for id := range b.candidates(f) {
+			r, err := b.get(id)
+			if err != nil {
+				return err
+			}
+			if r == nil || !f.chooses(r) {
+				continue
+			}
+			if len(es) == f.Limit {
+				next, _ = ledger.ParseID(es[len(es)-1].ID)
+				return nil
+			}
+			es = append(es, r.Effect)
+		}
+		return nil
+	})
+	return es, next, err
+}
+
+// candidates yields the ids that f may choose, by the narrowest index.
+func (b *buckets) candidates(f Filter) func(yield func(ulid.ULID) bool) {
+	bucket, prefix := b.effects, []byte(nil)
+	switch {
+	case f.ContactID != "":
+		bucket, prefix = b.contacts, contactKey(f.ContactID)
+	case f.State != "":
+		bucket, prefix = b.states, append([]byte(f.State), 0)
+	}
+	from := append(append([]byte(nil), prefix...), f.After[:]...)
+	return func(yield func(ulid.ULID) bool) {
+		for k := range keysFrom(bucket, from, prefix) {
+			id := ulid.ULID(k[len(prefix):])
+			if id != f.After && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+func (f Filter) chooses(r *record) bool {
+	return (f.State == "" || f.State == r.State) &&
+		(f.ContactID == "" || f.ContactID == r.ContactID) &&
+		(f.Location == "" || f.Location == r.LocationID) &&
+		(f.Kind == "" || f.Kind == r.Kind) &&
+		(f.Error == "" || contains(r.Error, f.Error))
+}
+
+// Caused returns the effects that an entry caused, oldest first.
+func (v PendingView) Caused(cause ulid.ULID) (es []Effect, err error) {
+	err = v.read(func(b *buckets) error {
+		for k := range keysFrom(b.causes, cause[:], cause[:]) {
+			r, err := b.get(ulid.ULID(k[len(cause):]))
+			if err != nil {
+				return err
+			}
+			es = append(es, r.Effect)
+		}
+		return nil
+	})
+	return es, err
+}
+
+// Counts returns how many effects are in each state.
+func (v PendingView) Counts() (map[EffectState]int, error) {
+	counts := map[EffectState]int{}
+	err := v.read(func(b *buckets) error {
+		return b.counts.ForEach(func(k, n []byte) error {
+			counts[EffectState(k)] = int(binary.BigEndian.Uint64(n))
+			return nil
+		})
+	})
+	return counts, err
+}
+
+// Backlog returns how many effects are pending and when the oldest of them
+// was requested; zero when there is none.
+func (v PendingView) Backlog() (n int, oldest time.Time, err error) {
+	counts, err := v.Counts()
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	es, _, err := v.List(Filter{State: StatePending, Limit: 1})
+	if err == nil && len(es) > 0 {
+		oldest = es[0].RequestedAt
+	}
+	return counts[StatePending], oldest, err
+}
+
+// Group is what many dead effects have in common.
+type Group struct {
+	Error  string    `json:"error"`
+	Kind   string    `json:"kind"`
+	Count  int       `json:"count"`
+	Oldest time.Time `json:"oldest"`
+	Newest time.Time `json:"newest"`
+}
+
+// Groups returns the effects of a state by kind and error, the largest first.
+func (v PendingView) Groups(s EffectState) ([]Group, error) {
+	var rs []*record
+	err := v.read(func(b *buckets) (err error) {
+		rs, err = b.records(s)
+		return err
+	})
+	return groupRecords(rs), err
+}
+
+// Paused reports whether a person paused the location, or all of them.
+func (v PendingView) Paused(location string) (paused bool, err error) {
+	err = v.read(func(b *buckets) error {
+		paused = b.paused.Get(pauseKey("")) != nil || b.paused.Get(pauseKey(location)) != nil
+		return nil
+	})
+	return paused, err
+}
+
+// Hold is a location whose calls wait, all of them or one kind.
+type Hold struct {
+	Location string `json:"location_id"`
+	Call     Call   `json:"call,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// Holds returns what is held by location.
+func (v PendingView) Holds() (hs []Hold, err error) {
+	err = v.read(func(b *buckets) error {
+		return b.holds.ForEach(func(k, reason []byte) error {
+			location, call := cut(k)
+			hs = append(hs, Hold{Location: location, Call: Call(call), Reason: string(reason)})
+			return nil
+		})
+	})
+	return hs, err
+}
