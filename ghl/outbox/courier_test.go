@@ -1,0 +1,85 @@
+package outbox_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/google/go-cmp/cmp"
+)
+
+var jane = map[string]any{"first_name": "Jane", "email": "jane@example.com"}
+
+// A webhook becomes an updated contact and a welcome, each with its receipt.
+func TestOutboxTellsGHL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		defer func() { w.stop() }()
+		e := w.add(ghl.ContactCreated, "contact_1", jane)
+		synctest.Wait()
+
+		want := map[string]any{"ai_score": 40.0, "score_confidence": 0.3, "lead_quality": "warm", "recommended_action": "Call now"}
+		updates := w.ghl.tried("update")
+		if len(updates) != 1 || cmp.Diff(updates[0].Fields, want) != "" {
+			t.Errorf("updates = %v, want one with %v", updates, want)
+		}
+		messages := w.ghl.tried("message")
+		if len(messages) != 1 || messages[0].Message.Subject != "Welcome, Jane! Let's find your home" {
+			t.Errorf("messages = %v, want one welcome", messages)
+		}
+		for _, answer := range w.entries(outbox.LeadScored, outbox.Requested) {
+			if answer.Cause != e.ID || answer.Subject != "contact_1" || answer.Meta.Through != e.Seq {
+				t.Errorf("%s: cause %s subject %s through %d, want those of the event", answer.Kind, answer.Cause, answer.Subject, answer.Meta.Through)
+			}
+		}
+		if got, want := w.states(), []string{"contact.update:delivered", "sequence.welcome:delivered"}; cmp.Diff(got, want) != "" {
+			t.Errorf("effects = %v, want %v", got, want)
+		}
+	})
+}
+
+// GoHighLevel out of service: the seed's policy, then the dead letters, then a
+// person sends it.
+func TestCourierRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ghl.refuse = func(call) error { return status(503, true) }
+		w.planner = func(c *outbox.PlannerConfig) {
+			c.Rules = outbox.Rules(outbox.RulesConfig{Sequences: map[string]string{outbox.Welcome: "off"}})
+		}
+		w.start()
+		defer func() { w.stop() }()
+		w.add(ghl.ContactCreated, "contact_1", jane)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+
+		var at []time.Duration
+		for _, c := range w.ghl.tried("") {
+			at = append(at, c.At)
+		}
+		if want := []time.Duration{0, time.Minute, 3 * time.Minute}; cmp.Diff(at, want) != "" {
+			t.Errorf("tries at %v, want %v: at once, then 60 s and 120 s after a failure", at, want)
+		}
+		dead := w.effects()[0]
+		if dead.State != outbox.StateDead || dead.Status != outbox.NeedsInvestigation || dead.Attempts != 3 || dead.Error == "" {
+			t.Errorf("effect = %+v, want a dead letter with 3 attempts and the error", dead)
+		}
+		if len(w.alerts.all) != 1 || w.alerts.all[0].Severity != outbox.High {
+			t.Errorf("alerts = %v, want one of severity high", w.alerts.all)
+		}
+
+		w.ghl.refuse = nil
+		id, _ := ledger.ParseID(dead.ID)
+		if _, err := (outbox.Acts{Log: w.log, Pending: w.pending}).Retry(t.Context(), id, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if e := w.effects()[0]; e.State != outbox.StateDelivered || e.Attempts != 4 {
+			t.Errorf("after a retry: %+v, want delivered at the 4th attempt", e)
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
+)
+
+// serve does what a lane has due and returns when to look again, zero if not
+// before something comes.
+func (c *Courier) serve(ctx context.Context, l lane, after ledger.Seq) (time.Time, error) {
+	if err := c.Pending.Wait(ctx, after); err != nil {
+		return time.Time{}, err
+	}
+	for {
+		paused, err := c.Pending.Paused(l.location)
+		if err != nil || paused {
+			return time.Time{}, err
+		}
+		queue, err := c.Pending.queue(l)
+		if err != nil || len(queue) == 0 {
+			return time.Time{}, err
+		}
+		if err := c.free(ctx); err != nil {
+			return time.Time{}, err
+		}
+		next, err := c.step(ctx, queue)
+		if err != nil || !next.IsZero() {
+			return next, err
+		}
+	}
+}
+
+// step brings the first effect of a queue one receipt further, or returns
+// when to try it.
+func (c *Courier) step(ctx context.Context, queue []*record) (time.Time, error) {
+	r := queue[0]
+	if r.Tried {
+		// Attempted in an earlier life, which did not live to hear the answer.
+		return time.Time{}, c.holdUnknown(ctx, r, r.attempt(), "")
+	}
+	if old := overtaken(queue); len(old) > 0 {
+		return time.Time{}, c.supersede(ctx, old)
+	}
+	if now := c.Now(); r.due(now).After(now) {
+		return r.due(now), nil
+	}
+	if !c.HasKey(r.LocationID) {
+		return time.Time{}, c.holdLocation(ctx, Hold{Location: r.LocationID, Reason: reasonNoKey})
+	}
+	lead, v, err := c.look(ctx, r)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if v.kind != "" {
+		return time.Time{}, c.record(ctx, r, v)
+	}
+	if r.Call == CallFields {
+		return time.Time{}, c.sendFields(ctx, r, lead, queue[1:])
+	}
+	return time.Time{}, c.sendDeed(ctx, r, lead)
+}
+
+// overtaken returns the updates of which every field is asked for again by a
+// newer one.
+func overtaken(queue []*record) []*record {
+	var old []*record
+	newer := map[string]bool{}
+	for i := len(queue) - 1; i >= 0; i-- {
+		if queue[i].Call != CallFields {
+			return nil
+		}
+		covered := len(newer) > 0
+		for key := range queue[i].Request.Fields {
+			covered = covered && newer[key]
+		}
+		if covered {
+			old = append(old, queue[i])
+		}
+		for key := range queue[i].Request.Fields {
+			newer[key] = true
+		}
+	}
+	return old
+}
+
+func (c *Courier) supersede(ctx context.Context, old []*record) error {
+	var ds []ledger.Draft
+	for _, r := range old {
+		d, err := draft(r, Superseded, Receipt{Reason: "newer values are asked for"})
+		if err != nil {
+			return err
+		}
+		ds = append(ds, d)
+	}
+	return c.keep(ctx, ds...)
+}
+
+// values returns what an update is to write now: without what newer pending
+// ones write, and for one that a person retried, the values that were asked
+// last, so that an old one never overwrites a newer.
+func values(r *record, lead projections.Lead, newer []*record) ghl.Patch {
+	patch := ghl.Patch{}
+	for key, v := range r.Request.Fields {
+		if asked, ok := lead.Asked[key]; ok && r.Redriven {
+			v = asked
+		}
+		patch[key] = v
+	}
+	for _, n := range newer {
+		for key := range n.Request.Fields {
+			delete(patch, key)
+		}
+	}
+	return patch
+}
+
+// known reports whether GoHighLevel has every value of p already.
+func known(p ghl.Patch, lead projections.Lead) bool {
+	for key, v := range p {
+		if has, ok := lead.Known[key]; !ok || !ghl.SameValue(has, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// verdict is the entry that ends a step: its kind and body.
+type verdict struct {
+	kind string
+	body Receipt
+}
+
+// record appends a receipt of r and waits until the view includes it.
+func (c *Courier) record(ctx context.Context, r *record, v verdict) error {
+	d, err := draft(r, v.kind, v.body)
+	if err != nil {
+		return err
+	}
+	c.say(r, v)
+	return c.keep(ctx, d)
+}
+
+// draft is a receipt of r. Its key names the newest entry about r, so the same
+// step taken twice is recorded once.
+func draft(r *record, kind string, body Receipt) (ledger.Draft, error) {
+	v, err := json.Marshal(body)
+	return ledger.Draft{
+		Kind: kind, Key: kind + ":" + r.id.String() + ":" + r.Last.String(),
+		Subject: r.ContactID, Location: r.LocationID, Cause: r.id, Body: v,
+	}, err
+}
+
+func locationDraft(kind string, h Hold, by string) (ledger.Draft, error) {
+	v, err := json.Marshal(Receipt{Reason: h.Reason, Call: h.Call, By: by})
+	return ledger.Draft{Kind: kind, Location: h.Location, Body: v}, err
+}
+
+// say logs a receipt, and alerts where it needs a person.
+func (c *Courier) say(r *record, v verdict) {
+	log := c.Logger.With("effect", r.ID, "kind", r.Kind, "contact", r.ContactID)
+	switch v.kind {
+	case Dead:
+		log.Error("effect dead", "err", v.body.Error)
+		c.Alerter.Alert(Alert{
+			Severity: High, Group: "dead:" + r.Kind,
+			Title: "Dead letter: " + r.Kind, Text: r.ID + ": " + v.body.Error,
+		})
+	case Held:
+		log.Error("effect held", "err", v.body.Reason)
+		c.Alerter.Alert(Alert{
+			Severity: Medium, Group: "held:" + r.Kind + ":" + v.body.Reason,
+			Title: "Held for a person: " + r.Kind, Text: r.ID + ": " + v.body.Reason,
+		})
+	case Failed:
+		log.Warn("effect failed", "err", v.body.Error, "next", v.body.Next)
+	}
+}

@@ -1,0 +1,206 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/projections"
+)
+
+// sendFields writes an update, and records what came of it.
+func (c *Courier) sendFields(ctx context.Context, r *record, lead projections.Lead, newer []*record) error {
+	patch := values(r, lead, newer)
+	if known(patch, lead) {
+		return c.record(ctx, r, verdict{Superseded, Receipt{Reason: reasonHasIt}})
+	}
+	call, cancel := c.callContext(ctx)
+	err := c.update(call, r, patch)
+	cancel()
+	if err == nil {
+		return c.record(ctx, r, verdict{Delivered, Receipt{Attempt: r.attempt(), Fields: patch}})
+	}
+	return c.refused(ctx, r, err)
+}
+
+// update writes a patch. After a refusal of the values it asks once for the
+// fields anew, since their ids may have changed.
+func (c *Courier) update(ctx context.Context, r *record, patch ghl.Patch) error {
+	fields, err := c.encode(ctx, r.LocationID, patch)
+	if err != nil {
+		return err
+	}
+	err = c.Contacts.UpdateContact(ctx, r.LocationID, r.ContactID, fields)
+	if statusOf(err) != 422 {
+		return err
+	}
+	defs, again := c.Contacts.RefreshFields(ctx, r.LocationID)
+	if again != nil {
+		return err
+	}
+	if fields, again = patch.Encode(defs); again != nil {
+		return again
+	}
+	return c.Contacts.UpdateContact(ctx, r.LocationID, r.ContactID, fields)
+}
+
+// encode names a patch's fields by id. A key that is missing is looked for
+// once more, since somebody may have created it just now.
+func (c *Courier) encode(ctx context.Context, location string, patch ghl.Patch) ([]ghl.FieldValue, error) {
+	defs, err := c.Contacts.Fields(ctx, location)
+	if err != nil {
+		return nil, &lookupError{err}
+	}
+	fields, err := patch.Encode(defs)
+	if _, missing := errors.AsType[*ghl.MissingFieldsError](err); !missing {
+		return fields, err
+	}
+	if defs, err = c.Contacts.RefreshFields(ctx, location); err != nil {
+		return nil, &lookupError{err}
+	}
+	return patch.Encode(defs)
+}
+
+// sendDeed does what must not be done twice: it is recorded as attempted
+// before it goes, so that a crash leaves its fate unknown and not forgotten.
+func (c *Courier) sendDeed(ctx context.Context, r *record, lead projections.Lead) error {
+	m, err := c.compose(r, lead)
+	if err != nil {
+		return c.record(ctx, r, verdict{Dead, Receipt{Error: err.Error(), Status: NeedsInvestigation}})
+	}
+	if capped, err := c.attempt(ctx, r, m); err != nil || capped {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	attempted, err := c.Pending.record(r.id) // as it is now, with the attempt
+	if err != nil {
+		return err
+	}
+	call, cancel := c.callContext(ctx)
+	id, err := c.do(call, r, m)
+	cancel()
+	if err == nil {
+		return c.record(ctx, attempted, verdict{Delivered, Receipt{Attempt: r.attempt(), MessageID: id}})
+	}
+	return c.refused(ctx, attempted, err)
+}
+
+// attempt records that r is about to go, unless its location's cap is reached.
+func (c *Courier) attempt(ctx context.Context, r *record, m ghl.OutMessage) (capped bool, err error) {
+	defer c.caps.lock(r.LocationID)()
+	reason, err := c.exceeded(r)
+	if err != nil {
+		return false, err
+	}
+	if reason != "" {
+		return true, c.record(ctx, r, hold(reason))
+	}
+	body := Receipt{Attempt: r.attempt()}
+	if r.Call == CallMessage {
+		body.Message = m
+	}
+	return false, c.record(ctx, r, verdict{Attempted, body})
+}
+
+func (c *Courier) compose(r *record, lead projections.Lead) (ghl.OutMessage, error) {
+	if r.Call != CallMessage {
+		return ghl.OutMessage{}, nil
+	}
+	return c.Templates.Compose(*r.Request, lead)
+}
+
+func (c *Courier) do(ctx context.Context, r *record, m ghl.OutMessage) (id string, err error) {
+	switch r.Call {
+	case CallWorkflow:
+		workflow := strings.TrimPrefix(r.Request.Via, viaWorkflow)
+		return "", c.Deeds.StartWorkflow(ctx, r.LocationID, r.ContactID, workflow)
+	case CallTask:
+		return "", c.Deeds.CreateTask(ctx, r.LocationID, r.ContactID, *r.Request.Task)
+	}
+	return c.Deeds.SendMessage(ctx, r.LocationID, m)
+}
+
+// refused records what a refusal means for r.
+func (c *Courier) refused(ctx context.Context, r *record, err error) error {
+	switch f := fateOf(r.Call, err); f {
+	case temporary:
+		return c.record(ctx, r, c.Retry.after(r, err, c.Now()))
+	case unknown:
+		return c.holdUnknown(ctx, r, r.attempt(), err.Error())
+	case missing:
+		return c.record(ctx, r, hold(err.Error()))
+	case gone:
+		return c.record(ctx, r, verdict{Dead, Receipt{
+			Attempt: r.attempt(), Error: err.Error(), Status: NeedsInvestigation, Gone: true,
+		}})
+	case shut, forbidden:
+		return c.shut(ctx, r, f, err)
+	default:
+		return c.record(ctx, r, verdict{Dead, Receipt{Attempt: r.attempt(), Error: err.Error(), Status: NeedsInvestigation}})
+	}
+}
+
+func (c *Courier) holdUnknown(ctx context.Context, r *record, attempt int, err string) error {
+	return c.record(ctx, r, verdict{Held, Receipt{Attempt: attempt, Reason: reasonUnknown, Error: joinReason(reasonUnknown, err)}})
+}
+
+func joinReason(reason, err string) string {
+	if err == "" {
+		return reason
+	}
+	return reason + ": " + err
+}
+
+// shut makes the location wait after 401, or one kind of its calls after 403.
+// The call does not count: it will be made when the location is open again.
+func (c *Courier) shut(ctx context.Context, r *record, f fate, err error) error {
+	h := Hold{Location: r.LocationID, Reason: fmt.Sprintf("GoHighLevel refuses the token: %v", err)}
+	if f == forbidden {
+		h.Call, h.Reason = r.Call, fmt.Sprintf("the token may not do this (%s): %v", r.Call, err)
+	}
+	if err := c.record(ctx, r, verdict{Failed, Receipt{Error: err.Error()}}); err != nil {
+		return err
+	}
+	return c.holdLocation(ctx, h)
+}
+
+// callContext outlives ctx by the grace, so that a call under way at the end
+// has its answer heard.
+func (c *Courier) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	call, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(c.Grace):
+			cancel()
+		case <-call.Done():
+		}
+	})
+	return call, func() { stop(); cancel() }
+}
+
+// locks is one lock per name.
+type locks struct {
+	mu    sync.Mutex
+	names map[string]*sync.Mutex
+}
+
+func newLocks() *locks { return &locks{names: map[string]*sync.Mutex{}} }
+
+// lock locks name and returns what unlocks it.
+func (l *locks) lock(name string) (unlock func()) {
+	l.mu.Lock()
+	m := l.names[name]
+	if m == nil {
+		m = new(sync.Mutex)
+		l.names[name] = m
+	}
+	l.mu.Unlock()
+	m.Lock()
+	return m.Unlock
+}
