@@ -16,35 +16,9 @@ const (
 	maxValues = 10_000    // values in one body
 	maxName   = 256       // bytes of a member's name
 	maxString = 512 << 10 // bytes of a string: a long HTML e-mail
+	maxText   = 4 << 10   // bytes of a name, an address, a title
 	maxID     = 256       // bytes of an identifier, so that a key made of it fits
 )
-
-// value is a JSON value: strings decoded, numbers as they were written, so
-// that 9007199254740993 stays what it is.
-type value struct {
-	kind  jsontext.Kind
-	text  string   // of a string or a number
-	names []string // of an object's members
-	items []value  // an object's members or an array's elements
-}
-
-// absent is what a member that an object does not have reads as.
-var absent = value{kind: jsontext.KindNull}
-
-// member returns the member with exactly that name, or absent.
-func (v value) member(name string) value {
-	for i, n := range v.names {
-		if n == name {
-			return v.items[i]
-		}
-	}
-	return absent
-}
-
-func (v value) isNull() bool   { return v.kind == jsontext.KindNull }
-func (v value) isString() bool { return v.kind == jsontext.KindString }
-func (v value) isObject() bool { return v.kind == jsontext.KindBeginObject }
-func (v value) isArray() bool  { return v.kind == jsontext.KindBeginArray }
 
 // decode reads body as one JSON object and nothing after it. It refuses what
 // encoding/json lets pass in silence: invalid UTF-8, a name given twice at any

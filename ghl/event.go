@@ -119,7 +119,7 @@ type Opportunity struct {
 	Source          *string
 	AssignedTo      *string
 	PropertyAddress *string
-	CloseDate       *string // as sent; close_date of a won deal, closed_date of a lost one
+	CloseDate       *string // as sent: close_date of a won deal, closed_date of a lost one; else the day of GoHighLevel's status change
 	Reason          *string // why it was lost, in the sender's words
 	LostReasonID    *string
 }
@@ -146,8 +146,10 @@ type Message struct {
 	Content        string // text as sent: HTML for e-mail
 	HTML           bool
 	Subject        string
-	Status         string // delivered, failed, completed, voicemail, …
-	Source         string // api, workflow, app, …: who sent an outbound one
+	From           string   // address or number, where the body says
+	To             []string // addresses or numbers
+	Status         string   // delivered, failed, completed, voicemail, …
+	Source         string   // api, workflow, app, …: who sent an outbound one
 	ResponseTime   time.Duration
 	CallDuration   time.Duration
 	Attachments    int
@@ -159,6 +161,7 @@ type Campaign struct {
 	Device string
 	URL    string
 	Action CampaignAction
+	At     time.Time // open_time: when it was opened or clicked; zero if the body does not say
 }
 
 // CampaignAction is what became of an e-mail.

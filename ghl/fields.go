@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -37,51 +35,89 @@ type fields struct {
 	value
 	path   string            // what precedes a member's name in a fault: "data."
 	faults map[string]string // of the whole body
+	types  typing            // which JSON types a field may have
+	custom value             // a workflow's customData: what it has goes before the object's
 }
 
-func (f fields) fault(name, reason string) {
-	f.faults[clip(f.path+printable(name), maxName)] = reason
+// typing is how exact a dialect is about JSON types.
+type typing int
+
+const (
+	strict   typing = iota // a number is a number; only money may be written as a string
+	numerals               // a number may be written as a string, a time as unix seconds
+	loose                  // and a boolean as a string, a string as a number
+)
+
+// fault notes what is wrong at a place, as returned by first.
+func (f fields) fault(place, reason string) {
+	f.faults[clip(printable(place), maxName)] = reason
 }
 
-// first returns the first of the names that the object has a value for.
-func (f fields) first(names ...string) (string, value) {
+// first returns the first of the names that the object has a value for, and
+// its place in the body.
+func (f fields) first(names ...string) (place string, v value) {
 	for _, name := range names {
-		if v := f.member(name); !v.isNull() {
-			return name, v
+		if v := f.custom.member(name); !v.isNull() {
+			return "customData." + name, v
 		}
 	}
-	return names[0], absent
+	for _, name := range names {
+		if v := f.member(name); !v.isNull() {
+			return f.path + name, v
+		}
+	}
+	return f.path + names[0], absent
 }
 
-// text reads a string; of several names the first that is there.
+// has reports whether first finds something.
+func (f fields) has(names ...string) bool {
+	_, v := f.first(names...)
+	return !v.isNull()
+}
+
+// text reads a short string, a name or an address; of several names the
+// first that is there.
 func (f fields) text(names ...string) *string {
-	name, v := f.first(names...)
+	s := f.long(names...)
+	if s != nil && len(*s) > maxText {
+		place, _ := f.first(names...)
+		f.fault(place, fmt.Sprintf("longer than %d bytes", maxText))
+		return nil
+	}
+	return s
+}
+
+// long reads a string of any length, a message.
+func (f fields) long(names ...string) *string {
+	place, v := f.first(names...)
 	switch {
 	case v.isNull():
 		return nil
-	case !v.isString():
-		f.fault(name, "must be a string")
-		return nil
+	case v.isString() || f.types == loose && v.kind == jsontext.KindNumber:
+		return &v.text
 	}
-	return &v.text
+	f.fault(place, "must be a string")
+	return nil
 }
 
 // str is text with "" for what is not there.
-func (f fields) str(names ...string) string {
-	if s := f.text(names...); s != nil {
-		return *s
+func (f fields) str(names ...string) string { return orEmpty(f.text(names...)) }
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
 	}
-	return ""
+	return *s
 }
 
 // id reads an identifier: an opaque string, bounded, that cannot break a line.
 func (f fields) id(names ...string) string {
-	name, v := f.first(names...)
+	place, v := f.first(names...)
 	if v.isNull() {
 		return ""
 	}
 	if reason := badID(v); reason != "" {
-		f.fault(name, reason)
+		f.fault(place, reason)
 		return ""
 	}
 	return v.text
@@ -89,12 +125,12 @@ func (f fields) id(names ...string) string {
 
 // requiredID is an identifier without which the event means nothing.
 func (f fields) requiredID(names ...string) string {
-	id := f.id(names...)
-	if _, v := f.first(names...); v.isNull() || v.isString() && strings.TrimSpace(v.text) == "" {
-		f.fault(names[0], required)
+	place, v := f.first(names...)
+	if v.isNull() || v.isString() && strings.TrimSpace(v.text) == "" {
+		f.fault(place, required)
 		return ""
 	}
-	return id
+	return f.id(names...)
 }
 
 func badID(v value) string {
@@ -119,57 +155,67 @@ func (f fields) optionalID(names ...string) *string {
 
 // money reads a number, or a string that is one ("425000", "$425,000.00").
 func (f fields) money(names ...string) *float64 {
-	name, v := f.first(names...)
+	place, v := f.first(names...)
 	if v.isNull() {
 		return nil
 	}
 	n, ok := number(v)
 	if !ok {
-		f.fault(name, "must be a number")
+		f.fault(place, "must be a number")
 		return nil
 	}
 	return &n
 }
 
-// number is money without the strings.
+// number is money without the strings, if f is strict.
 func (f fields) number(names ...string) *float64 {
-	if name, v := f.first(names...); v.isString() {
-		f.fault(name, "must be a number")
+	if place, v := f.first(names...); v.isString() && f.types == strict {
+		f.fault(place, "must be a number")
 		return nil
 	}
 	return f.money(names...)
 }
 
 // boolean reads true or false.
-func (f fields) boolean(name string) *bool {
-	v := f.member(name)
+func (f fields) boolean(names ...string) *bool {
+	place, v := f.first(names...)
 	if v.isNull() {
 		return nil
 	}
-	is := v.kind == jsontext.KindTrue
-	if !is && v.kind != jsontext.KindFalse {
-		f.fault(name, "must be true or false")
+	word := f.types == loose && v.isString()
+	is := v.kind == jsontext.KindTrue || word && v.text == "true"
+	isNot := v.kind == jsontext.KindFalse || word && v.text == "false"
+	if !is && !isNot {
+		f.fault(place, "must be true or false")
 		return nil
 	}
 	return &is
 }
 
-// time reads a time written as a string.
+// time reads a time written as a string; if f is not strict, as unix seconds too.
 func (f fields) time(names ...string) *time.Time {
-	name, v := f.first(names...)
+	place, v := f.first(names...)
 	if v.isNull() {
 		return nil
 	}
-	if !v.isString() {
-		f.fault(name, "must be a string with a time in it")
-		return nil
-	}
-	t, ok := parseTime(v.text)
+	t, ok := f.timeOf(v)
 	if !ok {
-		f.fault(name, "must be a time, like 2026-01-10T15:30:00Z")
+		f.fault(place, "must be a time, like 2026-01-10T15:30:00Z")
 		return nil
 	}
 	return &t
+}
+
+func (f fields) timeOf(v value) (time.Time, bool) {
+	if v.isString() {
+		if t, ok := parseTime(v.text); ok {
+			return t, true
+		}
+	}
+	if n, ok := number(v); ok && f.types != strict {
+		return unixTime(n)
+	}
+	return time.Time{}, false
 }
 
 // list reads an array of strings.
@@ -181,13 +227,13 @@ func (f fields) list(name string) *[]string {
 	all := make([]string, 0, len(v.items))
 	for _, item := range v.items {
 		if !item.isString() {
-			v = item
+			v = item // no array of strings either
 			break
 		}
 		all = append(all, item.text)
 	}
 	if !v.isArray() {
-		f.fault(name, "must be an array of strings")
+		f.fault(f.path+name, "must be an array of strings")
 		return nil
 	}
 	return &all
@@ -197,60 +243,8 @@ func (f fields) list(name string) *[]string {
 func (f fields) object(name string) (inner fields, ok bool) {
 	v := f.member(name)
 	if !v.isNull() && !v.isObject() {
-		f.fault(name, "must be an object")
+		f.fault(f.path+name, "must be an object")
 		v = absent
 	}
-	return fields{value: v, path: f.path + name + ".", faults: f.faults}, v.isObject()
-}
-
-// plain returns v as the values of an Event are: string, float64, bool, []any
-// or nil; an object as map[string]any.
-func (v value) plain() any {
-	switch v.kind {
-	case jsontext.KindString:
-		return v.text
-	case jsontext.KindNumber:
-		n, err := strconv.ParseFloat(v.text, 64)
-		if err != nil {
-			return v.text // out of range: what the sender wrote
-		}
-		return n
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return v.kind == jsontext.KindTrue
-	case jsontext.KindBeginArray:
-		all := make([]any, len(v.items))
-		for i, item := range v.items {
-			all[i] = item.plain()
-		}
-		return all
-	case jsontext.KindBeginObject:
-		all := make(map[string]any, len(v.items))
-		for i, item := range v.items {
-			all[v.names[i]] = item.plain()
-		}
-		return all
-	}
-	return nil
-}
-
-// printable returns s with what is not printable as '?', so that a sender's
-// name cannot break a log line.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// clip returns at most n bytes of s, whole runes only.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
+	return fields{value: v, path: f.path + name + ".", faults: f.faults, types: f.types}, v.isObject()
 }

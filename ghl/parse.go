@@ -3,7 +3,10 @@ package ghl
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // ParseEvent returns what body means. The dialect is told by what is in it;
@@ -22,20 +25,56 @@ func ParseEvent(body []byte, typeHint string) (Event, error) {
 	}
 	root := fields{value: v, faults: map[string]string{}}
 	ev := Event{Dialect: dialectOf(v, typeHint)}
-	parsers[ev.Dialect](&ev, root, typeHint)
+	switch ev.Dialect {
+	case Flat:
+		parseFlat(&ev, root)
+	case Guide:
+		parseGuide(&ev, root)
+	case Workflow:
+		parseWorkflow(&ev, root, typeHint)
+	default:
+		parseSeed(&ev, root, typeHint)
+	}
 	if len(root.faults) > 0 {
 		return ev, &InvalidError{Fields: root.faults}
 	}
 	return ev, nil
 }
 
-var parsers = map[Dialect]func(ev *Event, root fields, typeHint string){
-	Seed: parseSeed,
+// knownTypes are the types that something follows from.
+var knownTypes = append(slices.Clone(SeedTypes), OpportunityDeleted, AppointmentCancelled)
+
+// dialectOf tells the four shapes apart. GoHighLevel writes its types in upper
+// camel case, the seed in dotted lower case; a workflow writes none.
+func dialectOf(root value, typeHint string) Dialect {
+	name := root.member("type").text
+	ghlName := name != "" && name[0] >= 'A' && name[0] <= 'Z'
+	workflow := root.member("workflow").isObject() || root.member("customData").isObject()
+	switch {
+	case root.member("data").isObject() && ghlName:
+		return Guide
+	case root.member("data").isObject() || slices.Contains(knownTypes, Type(name)) && typeHint == "":
+		return Seed
+	case workflow:
+		return Workflow
+	case ghlName:
+		return Flat
+	case typeHint != "":
+		return Workflow
+	case hasEnvelope(root):
+		return Flat // some of GoHighLevel's events name no type
+	}
+	return Seed
 }
 
-// dialectOf tells the shapes apart.
-func dialectOf(root value, typeHint string) Dialect {
-	return Seed
+// hasEnvelope reports whether root has what GoHighLevel adds to any record.
+func hasEnvelope(root value) bool {
+	for _, name := range []string{"webhookId", "versionId", "appId", "locationId", "companyId"} {
+		if root.member(name).isString() {
+			return true
+		}
+	}
+	return false
 }
 
 // envelope reads what every dialect has at its root.
@@ -43,6 +82,38 @@ func (ev *Event) envelope(root fields) {
 	ev.ID = root.id("webhookId", "webhook_id")
 	ev.AppID = root.id("appId", "app_id")
 	ev.LocationID = root.id("locationId", "location_id")
+	if t := root.time("timestamp"); t != nil {
+		ev.Time = *t
+	}
+}
+
+// unhandled makes ev an event that nothing handles. It cannot be wrong, so it
+// takes over only what helps to find it, from the first of the places that has it.
+func (ev *Event) unhandled(places ...value) {
+	ev.Type = unknownType(ev.RawType)
+	root := places[0]
+	ev.ID, ev.AppID = root.findID("webhookId", "webhook_id"), root.findID("appId", "app_id")
+	if t, ok := (fields{types: numerals}).timeOf(root.member("timestamp")); ok {
+		ev.Time = t
+	}
+	for _, v := range places {
+		if ev.ContactID == "" {
+			ev.ContactID = v.findID("contact_id", "contactId")
+		}
+		if ev.LocationID == "" {
+			ev.LocationID = v.findID("location_id", "locationId")
+		}
+	}
+}
+
+// findID returns an identifier if it is there and sound.
+func (v value) findID(names ...string) string {
+	for _, name := range names {
+		if id := v.member(name); badID(id) == "" {
+			return id.text
+		}
+	}
+	return ""
 }
 
 // unknownType is the Type of a name that nothing handles, with only such
@@ -55,6 +126,9 @@ func unknownType(raw string) Type {
 		}
 		return '_'
 	}, clip(raw, 128))
+	if name == "" {
+		name = "untyped"
+	}
 	return Type(unknown + name)
 }
 
@@ -71,6 +145,13 @@ func DeliveryKey(ev Event, body []byte) string {
 // body: the sender used an id twice.
 func ConflictKey(ev Event, body []byte) string {
 	return DeliveryKey(ev, nil) + "#" + bodyHash(body)
+}
+
+// TokenKey is the key of a workflow's delivery, which has no id and repeats
+// itself rightly: a contact may say "yes" twice. first is when the body was
+// first seen within the last ten minutes.
+func TokenKey(ev Event, body []byte, first time.Time) string {
+	return fmt.Sprintf("tok:%s:%s:%d", ev.Type, bodyHash(body), first.Unix())
 }
 
 func bodyHash(body []byte) string {

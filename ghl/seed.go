@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// knownTypes are the types that something follows from.
-var knownTypes = append(slices.Clone(SeedTypes), OpportunityDeleted, AppointmentCancelled)
-
 // seedPayload reads a payload of the seed's dialect, by type.
 var seedPayload = map[Type]func(ev *Event, data fields){
 	ContactCreated:       seedContact,
@@ -30,24 +27,21 @@ var seedPayload = map[Type]func(ev *Event, data fields){
 
 // parseSeed reads {type, timestamp, data{snake_case}}.
 func parseSeed(ev *Event, root fields, typeHint string) {
-	ev.envelope(root)
-	ev.RawType = root.str("type")
-	if ev.RawType == "" {
+	if ev.RawType = clip(orEmpty(root.long("type")), maxID); ev.RawType == "" {
 		ev.RawType = typeHint
 	}
-	if ev.RawType == "" && (root.member("type").isNull() || root.member("type").isString()) {
+	if ev.RawType == "" && (!root.has("type") || root.member("type").isString()) {
 		root.fault("type", required)
 	}
-	if t := root.time("timestamp"); t != nil {
-		ev.Time = *t
-	}
 	ev.Type = Type(ev.RawType)
-	if !slices.Contains(knownTypes, ev.Type) {
-		parseSeedUnknown(ev, root)
+	read := seedPayload[ev.Type]
+	if read == nil && ev.RawType != "" {
+		ev.unhandled(root.value, root.member("data"))
 		return
 	}
+	ev.envelope(root)
 	data, ok := root.object("data")
-	if !ok && root.member("data").isNull() {
+	if !root.has("data") {
 		root.fault("data", required)
 	}
 	if !ok {
@@ -55,30 +49,11 @@ func parseSeed(ev *Event, root fields, typeHint string) {
 	}
 	ev.ContactID = data.requiredID("contact_id")
 	if ev.LocationID == "" {
-		ev.LocationID = data.id("location_id")
+		ev.LocationID = data.id("location_id", "locationId")
 	}
-	seedPayload[ev.Type](ev, data)
-}
-
-// parseSeedUnknown keeps what helps to find an event that nothing handles.
-func parseSeedUnknown(ev *Event, root fields) {
-	ev.Type = unknownType(ev.RawType)
-	if ev.RawType == "" {
-		ev.Type = ""
+	if read != nil {
+		read(ev, data)
 	}
-	ev.ContactID = root.member("data").findID("contact_id")
-	if ev.LocationID == "" {
-		ev.LocationID = root.member("data").findID("location_id")
-	}
-}
-
-// findID returns an identifier if it is there and sound, and minds nothing
-// else: an event that nothing handles cannot be wrong.
-func (v value) findID(name string) string {
-	if id := v.member(name); badID(id) == "" {
-		return id.text
-	}
-	return ""
 }
 
 func seedContact(ev *Event, data fields) {
@@ -121,11 +96,7 @@ func (c *Contact) seedFields() []contactField {
 
 // readSeed takes over the fields that f has, leaving the others.
 func (c *Contact) readSeed(f fields) {
-	for _, field := range c.seedFields() {
-		if s := f.text(field.names...); s != nil {
-			*field.to = s
-		}
-	}
+	c.read(f, c.seedFields())
 	if tags := f.list("tags"); tags != nil {
 		c.Tags = tags
 	}
@@ -133,7 +104,7 @@ func (c *Contact) readSeed(f fields) {
 		c.DND = dnd
 	}
 	if custom, ok := f.object("custom_fields"); ok {
-		c.CustomFields = append(c.CustomFields, custom.customFields()...)
+		c.setCustom(custom.customFields()...)
 	}
 }
 
@@ -143,6 +114,15 @@ func (c *Contact) clearSeed(updated fields) {
 		if slices.Contains(updated.names, field.names[0]) && updated.member(field.names[0]).isNull() {
 			*field.to = new(string)
 		}
+	}
+}
+
+// setCustom takes over fields, each in the place of one of the same name.
+func (c *Contact) setCustom(all ...CustomField) {
+	for _, field := range all {
+		c.CustomFields = append(slices.DeleteFunc(c.CustomFields, func(old CustomField) bool {
+			return old.Name == field.Name && old.ID == field.ID
+		}), field)
 	}
 }
 
@@ -169,7 +149,7 @@ func seedOpportunity(ev *Event, data fields) {
 		AssignedTo:      data.text("assigned_to"),
 		PropertyAddress: data.text("property_address"),
 		CloseDate:       data.text("close_date", "closed_date"),
-		Reason:          data.text("reason"),
+		Reason:          data.long("reason"),
 		LostReasonID:    data.optionalID("lost_reason_id"),
 	}
 	ev.Opportunity = o
@@ -186,7 +166,7 @@ func seedAppointment(ev *Event, data fields) {
 		End:             data.time("end_date"),
 		PropertyAddress: data.text("property_address"),
 		Duration:        data.duration("duration_minutes", time.Minute),
-		Feedback:        data.text("feedback"),
+		Feedback:        data.long("feedback"),
 		AssignedTo:      data.text("assigned_to"),
 	}
 }
@@ -196,7 +176,7 @@ func seedMessage(ev *Event, data fields) {
 		ID:             data.id("message_id"),
 		ConversationID: data.id("conversation_id"),
 		Channel:        channel(data.str("channel")),
-		Content:        data.str("content"),
+		Content:        orEmpty(data.long("content")),
 		Subject:        data.str("subject"),
 		Status:         data.str("status"),
 		Source:         data.str("source"),
@@ -215,13 +195,7 @@ func seedCampaign(ev *Event, data fields) {
 		ID:     data.id("campaign_id"),
 		Device: data.str("device"),
 		URL:    data.str("url"),
-		Action: Opened,
+		Action: emailActions[ev.Type],
 	}
-	at := "open_time"
-	if ev.Type == CampaignClicked {
-		ev.Campaign.Action, at = Clicked, "click_time"
-	}
-	if t := data.time(at); t != nil && ev.Time.IsZero() {
-		ev.Time = *t
-	}
+	ev.Campaign.happened(ev, data, "open_time", "click_time")
 }
