@@ -1,0 +1,34 @@
+package projections
+
+import (
+	"encoding/json"
+
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+)
+
+// MarshalJSON writes the lead with the fields of its score among its own: null
+// or empty while it is not scored.
+func (l Lead) MarshalJSON() ([]byte, error) {
+	type own Lead // without this method
+	flat := struct {
+		own
+		Score           *float64         `json:"score"`
+		Confidence      *float64         `json:"confidence"`
+		ConfidenceBasis *string          `json:"confidence_basis"`
+		Quality         *string          `json:"quality"`
+		WinProbability  *float64         `json:"win_probability"`
+		ChurnRisk       *float64         `json:"churn_risk"`
+		Actions         []scoring.Action `json:"recommended_actions"`
+		Reasons         []scoring.Reason `json:"reasons"`
+		ChurnReasons    []scoring.Reason `json:"churn_reasons"`
+		ModelID         *string          `json:"model_id"`
+	}{own: own(l), Actions: []scoring.Action{}, Reasons: []scoring.Reason{}, ChurnReasons: []scoring.Reason{}}
+	if s := l.Score; s != nil {
+		flat.Score, flat.Confidence, flat.ConfidenceBasis = &s.Value, &s.Confidence, &s.ConfidenceBasis
+		flat.Quality, flat.WinProbability, flat.ChurnRisk, flat.ModelID = &s.Quality, s.WinProbability, &s.ChurnRisk, &s.ModelID
+		flat.Actions = append(flat.Actions, s.Actions...)
+		flat.Reasons = append(flat.Reasons, s.Reasons...)
+		flat.ChurnReasons = append(flat.ChurnReasons, s.ChurnReasons...)
+	}
+	return json.Marshal(flat)
+}
