@@ -73,7 +73,7 @@ func (b *batch) lead(e ledger.Entry, ev ghl.Event) (projections.Lead, bool, erro
 		contact = ev.ContactID
 	}
 	if finder, ok := b.Leads.(addressFinder); ok && contact == "" && ev.Address != "" {
-		return finder.ByAddress(ev.Address)
+		return finder.ByAddress(e.Location, ev.Address)
 	}
 	if contact == "" {
 		return projections.Lead{}, false, nil
@@ -84,7 +84,7 @@ func (b *batch) lead(e ledger.Entry, ev ghl.Event) (projections.Lead, bool, erro
 // addressFinder is a leads view that knows contacts by their address, for
 // e-mail events, which name no contact.
 type addressFinder interface {
-	ByAddress(address string) (projections.Lead, bool, error)
+	ByAddress(location, address string) (projections.Lead, bool, error)
 }
 
 // decide scores the lead and asks the rules.

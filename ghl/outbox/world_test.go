@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
@@ -21,6 +22,11 @@ import (
 )
 
 const location = "location_1"
+
+// meaning is how texts are read.
+var meaning = projections.Meaning{
+	Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress,
+}
 
 // world is a ledger with everything that follows it, and a GoHighLevel that
 // does as a test wants. Everything but the ledger and the folder of views can
@@ -38,7 +44,9 @@ type world struct {
 	courier func(*outbox.CourierConfig)
 
 	pending outbox.PendingView
-	stop    func() // set while running
+	leads   projections.LeadsView
+	stop    func()          // set while running
+	ended   <-chan struct{} // a room has ended
 }
 
 func newWorld(t *testing.T) *world {
@@ -49,14 +57,14 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	w.t.Helper()
 	runner, err := projections.NewRunner(filepath.Join(w.dir, "views"), w.log,
-		projections.Options{Logger: slog.New(slog.DiscardHandler)}, outbox.Pending{})
+		projections.Options{Logger: slog.New(slog.DiscardHandler)}, outbox.Pending{}, projections.NewLeads(meaning))
 	if err != nil {
-		w.t.Fatal(err)
+		w.t.Fatalf("after %s: %v", w.since(), err)
 	}
 	w.pending = outbox.PendingView{Views: runner}
-	leads := fakeLeads{w.log}
+	w.leads = projections.LeadsView{Runner: runner, Meaning: meaning}
 	plan := outbox.PlannerConfig{
-		Log: w.log, Pending: w.pending, Leads: leads, Scorer: fakeScorer{}, Rules: outbox.Rules(outbox.RulesConfig{}),
+		Log: w.log, Pending: w.pending, Leads: w.leads, Scorer: fakeScorer{}, Rules: outbox.Rules(outbox.RulesConfig{ReadText: scoring.ReadText}),
 	}
 	if w.planner != nil {
 		w.planner(&plan)
@@ -66,7 +74,7 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	carry := outbox.CourierConfig{
-		Log: w.log, Pending: w.pending, Leads: leads, Contacts: w.ghl, Deeds: w.ghl, Templates: templates, Alerter: &w.alerts,
+		Log: w.log, Pending: w.pending, Leads: w.leads, Contacts: w.ghl, Deeds: w.ghl, Templates: templates, Alerter: &w.alerts,
 	}
 	if w.courier != nil {
 		w.courier(&carry)
@@ -78,13 +86,14 @@ func (w *world) start() {
 // as the service does.
 func (w *world) run(runner *projections.Runner, rooms ...func(context.Context) error) {
 	ctx, cancel := context.WithCancel(w.t.Context())
+	w.ended = ctx.Done()
 	var running sync.WaitGroup
 	for _, room := range rooms {
 		running.Go(func() {
-			if err := room(ctx); err != nil {
-				w.t.Logf("%s: ended: %v", w.since(), err)
+			defer cancel()
+			if err := room(ctx); err != nil && !errors.Is(err, errPlanted) {
+				w.t.Errorf("after %s a room ended: %v", w.since(), err)
 			}
-			cancel()
 		})
 	}
 	w.stop = func() {
@@ -92,6 +101,26 @@ func (w *world) run(runner *projections.Runner, rooms ...func(context.Context) e
 		running.Wait()
 		if err := runner.Close(); err != nil {
 			w.t.Error(err)
+		}
+	}
+}
+
+// errPlanted is a fault that a test asked for.
+var errPlanted = fmt.Errorf("planted: %w", ledger.ErrDoubt)
+
+// live lets the world run for so long, and starts it again whenever a room
+// ends, as an operator's supervisor does.
+func (w *world) live(d time.Duration, between func()) {
+	end := time.After(d)
+	for {
+		select {
+		case <-w.ended:
+			w.stop()
+			between()
+			w.start()
+		case <-end:
+			synctest.Wait()
+			return
 		}
 	}
 }
@@ -285,54 +314,4 @@ func (fakeScorer) Score(f scoring.Facts) scoring.Score {
 	}
 	s.Actions = []scoring.Action{{Action: "Call now", Code: "call_now"}}
 	return s
-}
-
-// fakeLeads folds the ledger each time it is asked.
-type fakeLeads struct{ log *memlog.Log }
-
-func (fakeLeads) Wait(context.Context, ledger.Seq) error { return nil }
-
-func (l fakeLeads) Moment(string, ledger.Seq) (projections.Moment, bool, error) {
-	return projections.Moment{Changed: map[string]any{"x": 1}}, true, nil
-}
-
-func (l fakeLeads) Get(contact string) (lead projections.Lead, ok bool, err error) {
-	lead = projections.Lead{ContactID: contact, LocationID: location, Known: map[string]any{}, Asked: map[string]any{}}
-	for e := range l.log.Read(context.Background(), ledger.Cursor{}) {
-		if e.Subject == contact {
-			ok = true
-			foldLead(&lead, e)
-		}
-	}
-	return lead, ok, nil
-}
-
-func foldLead(lead *projections.Lead, e ledger.Entry) {
-	var body struct {
-		outbox.Scored
-		Fields map[string]any
-		Data   struct {
-			FirstName string `json:"first_name"`
-			Email     string
-		}
-	}
-	_ = json.Unmarshal(e.Body, &body)
-	switch e.Kind {
-	case "contact.created":
-		lead.Name, lead.FirstName, lead.Email = body.Data.FirstName, body.Data.FirstName, body.Data.Email
-	case "contact.deleted":
-		lead.Status = projections.StatusDeleted
-	case "message.received":
-		lead.Facts.Messages = append(lead.Facts.Messages, scoring.Message{Inbound: true})
-	case outbox.LeadScored:
-		lead.Score = &body.Scored.Score
-	case outbox.Requested:
-		for k, v := range body.Fields {
-			lead.Asked[k] = v
-		}
-	case outbox.Delivered:
-		for k, v := range body.Fields {
-			lead.Known[k] = v
-		}
-	}
 }
