@@ -25,7 +25,8 @@ type Seq uint64
 
 // Cursor is a place to go on from: after the entry that it names. The zero
 // Cursor is before the first entry. A Cursor with an ID and no Seq is resolved
-// by its ID, so any ULID is a valid place.
+// by its ID, so any ULID is a valid place. A Cursor with both, whose ID is not
+// that entry's, is of another ledger: reading after it ends with ErrNone.
 type Cursor struct {
 	Seq Seq
 	ID  ulid.ULID
@@ -92,6 +93,18 @@ type Appended struct {
 	Added bool
 }
 
+// WithReserve marks the appends made with the context as the service's own
+// receipts: a backend takes them into the reserve that it keeps below its floor
+// of free space, where it refuses everything else with ErrFull.
+func WithReserve(ctx context.Context) context.Context {
+	return context.WithValue(ctx, reserveKey{}, true)
+}
+
+// MayUseReserve says whether ctx comes from WithReserve.
+func MayUseReserve(ctx context.Context) bool { return ctx.Value(reserveKey{}) != nil }
+
+type reserveKey struct{}
+
 // Appender writes.
 type Appender interface {
 	// Append writes the drafts as entries, in order, all of them or none. When
@@ -147,6 +160,7 @@ var (
 	ErrBusy    = errors.New("ledger: too many waiting appends")
 	ErrDoubt   = errors.New("ledger: storage in doubt")
 	ErrCorrupt = errors.New("ledger: corrupt entry")
+	ErrNewer   = errors.New("ledger: written by a newer release")
 	ErrDraft   = errors.New("ledger: not a valid draft")
 	ErrNone    = errors.New("ledger: no such entry")
 )
@@ -158,13 +172,23 @@ func (d Draft) Validate() error {
 		return fmt.Errorf("%w: no kind", ErrDraft)
 	case d.Key == "":
 		return fmt.Errorf("%w: %s has no key", ErrDraft, d.Kind)
-	case len(d.Kind) > MaxName || len(d.Key) > MaxName || len(d.Subject) > MaxName || len(d.Location) > MaxName:
-		return fmt.Errorf("%w: %s: kind, key, subject or location over %d bytes", ErrDraft, d.Kind, MaxName)
+	case d.longest() > MaxName:
+		return fmt.Errorf("%w: %.80s: a name of %d bytes, over %d", ErrDraft, d.Kind, d.longest(), MaxName)
+	case !storable(d.Occurred) || !storable(d.Meta.Arrived):
+		return fmt.Errorf("%w: %s: a time outside the years 1 to 9999", ErrDraft, d.Kind)
 	case len(d.Body) > MaxBody:
 		return fmt.Errorf("%w: %s: body of %d bytes, over %d", ErrDraft, d.Kind, len(d.Body), MaxBody)
 	}
 	return nil
 }
+
+// longest returns the length of d's longest name.
+func (d Draft) longest() int {
+	return max(len(d.Kind), len(d.Key), len(d.Subject), len(d.Location), len(d.Person),
+		len(d.Meta.Scheme), len(d.Meta.Dialect), len(d.Meta.KeyName), len(d.Meta.Type))
+}
+
+func storable(t time.Time) bool { return t.Unix() >= minSecond && t.Unix() <= maxSecond }
 
 // Limits of a draft, in bytes.
 const (
