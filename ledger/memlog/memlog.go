@@ -4,9 +4,11 @@
 package memlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"iter"
 	"slices"
 	"sort"
@@ -81,8 +83,9 @@ func (l *Log) keep(d ledger.Draft) ledger.Appended {
 	if seq, ok := l.keys[d.Key]; ok {
 		return ledger.Appended{Entry: l.entries[seq-1]}
 	}
-	d.Body = slices.Clone(d.Body)
+	d.Body = append([]byte(nil), d.Body...)
 	d.Person = ""
+	d.Occurred, d.Meta.Arrived = d.Occurred.UTC(), d.Meta.Arrived.UTC()
 	e := ledger.Entry{Seq: ledger.Seq(len(l.entries) + 1), Recorded: l.now().UTC(), Size: len(d.Body), Draft: d}
 	if l.erased[d.Subject] && d.Subject != "" {
 		e.Erased, e.Body = true, nil
@@ -117,9 +120,13 @@ func (l *Log) head() ledger.Cursor {
 
 // Read implements ledger.Reader.
 func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	upto, _ := l.Head(ctx)
 	return func(yield func(ledger.Entry, error) bool) {
-		page, _ := l.page(after)
+		page, _, err := l.page(after)
 		for _, e := range page {
+			if e.Seq > upto.Seq {
+				return
+			}
 			if err := ctx.Err(); err != nil {
 				yield(ledger.Entry{}, err)
 				return
@@ -128,6 +135,9 @@ func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 				return
 			}
 		}
+		if err != nil {
+			yield(ledger.Entry{}, err)
+		}
 	}
 }
 
@@ -135,24 +145,21 @@ func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 func (l *Log) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
 	return func(yield func(ledger.Entry, error) bool) {
 		for {
-			page, grown := l.page(after)
+			page, grown, err := l.page(after)
 			for _, e := range page {
 				if !yield(e, nil) {
 					return
 				}
 				after = e.Cursor()
 			}
-			if len(page) > 0 {
-				continue
+			if err == nil && len(page) == 0 {
+				select {
+				case <-grown:
+				case <-ctx.Done():
+				}
 			}
-			select {
-			case <-grown:
-			case <-ctx.Done():
-				yield(ledger.Entry{}, ctx.Err())
-				return
-			}
-			if l.isClosed() {
-				yield(ledger.Entry{}, ledger.ErrClosed)
+			if err = cmp.Or(err, ctx.Err()); err != nil {
+				yield(ledger.Entry{}, err)
 				return
 			}
 		}
@@ -161,23 +168,24 @@ func (l *Log) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 
 // page copies what is after the cursor, and the channel that the next append
 // closes, taken together so that no append is missed.
-func (l *Log) page(after ledger.Cursor) ([]ledger.Entry, <-chan struct{}) {
+func (l *Log) page(after ledger.Cursor) ([]ledger.Entry, <-chan struct{}, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return nil, nil, ledger.ErrClosed
+	}
 	from := int(after.Seq)
-	if after.Seq == 0 && after.ID != (ulid.ULID{}) {
+	switch {
+	case after.ID == (ulid.ULID{}):
+	case after.Seq == 0:
 		from = sort.Search(len(l.entries), func(i int) bool { return l.entries[i].ID.Compare(after.ID) > 0 })
+	case from > len(l.entries) || l.entries[from-1].ID != after.ID:
+		return nil, nil, fmt.Errorf("%w: entry %d is not %s", ledger.ErrNone, from, ledger.FormatID(after.ID))
 	}
 	if from >= len(l.entries) {
-		return nil, l.grown
+		return nil, l.grown, nil
 	}
-	return slices.Clone(l.entries[from:]), l.grown
-}
-
-func (l *Log) isClosed() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closed
+	return slices.Clone(l.entries[from:]), l.grown, nil
 }
 
 // Erase implements ledger.Eraser. It knows bodies by their subject alone.

@@ -1,0 +1,92 @@
+package boltlog
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// Erase implements ledger.Eraser. First it is written down in the ledger file,
+// durably, what is to be destroyed; then the slots are overwritten and flushed.
+// If the process is cut off between the two, Open finishes it.
+func (l *Log) Erase(ctx context.Context, subject string, people ...string) error {
+	var owners []digest
+	if subject != "" {
+		owners = append(owners, l.keys.subjectDigest(subject))
+	}
+	for _, who := range people {
+		owners = append(owners, l.keys.personDigest(who))
+	}
+	return l.deed(ctx, "erase", func() error { return l.erase(subject != "", owners) })
+}
+
+// Readmit implements ledger.Eraser.
+func (l *Log) Readmit(ctx context.Context, subject string) error {
+	owner := l.keys.subjectDigest(subject)
+	return l.deed(ctx, "readmit", func() error {
+		err := l.update(func(tx *bbolt.Tx) error { return tx.Bucket(forgottenBucket).Delete(owner[:]) })
+		if err == nil {
+			delete(l.forgotten, owner)
+		}
+		return err
+	})
+}
+
+// deed has the writer do something between two commits.
+func (l *Log) deed(ctx context.Context, what string, do func() error) error {
+	c := &call{ctx: ctx, deed: do, answer: make(chan answer, 1)}
+	err := l.send(c)
+	if err == nil {
+		_, err = c.wait()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// erase forgets the first owner, if that is a contact, and destroys the slots
+// of all. It runs in the writer.
+func (l *Log) erase(contact bool, owners []digest) error {
+	var slots []uint64
+	for _, owner := range owners {
+		if slot, ok := l.index.slotOf(owner); ok {
+			slots = append(slots, slot)
+		}
+	}
+	err := l.update(func(tx *bbolt.Tx) error {
+		for _, slot := range slots {
+			if err := tx.Bucket(destroyedBucket).Put(binary.BigEndian.AppendUint64(nil, slot), nil); err != nil {
+				return err
+			}
+		}
+		if !contact {
+			return nil
+		}
+		return tx.Bucket(forgottenBucket).Put(owners[0][:], nil)
+	})
+	if err != nil {
+		return err
+	}
+	if contact {
+		l.forgotten[owners[0]] = true
+	}
+	if err := l.keys.destroy(slots); err != nil {
+		return l.failed(fmt.Errorf("destroy keys: %w", err))
+	}
+	return nil
+}
+
+// update commits a change that is not an entry.
+func (l *Log) update(change func(*bbolt.Tx) error) (err error) {
+	func() {
+		defer l.recovered(&err)
+		err = l.db.Update(change)
+	}()
+	if err != nil {
+		return l.failed(err)
+	}
+	return nil
+}

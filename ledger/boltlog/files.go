@@ -1,0 +1,141 @@
+package boltlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names in the data directory.
+const (
+	logName   = "ledger.db"    // the entries, a bbolt file
+	keysName  = "ledger.keys"  // the keys that seal their bodies
+	headName  = "ledger.head"  // the head witness
+	indexName = "ledger.index" // where a key and a contact's slot are; may be deleted
+	tempExt   = ".new"         // a file being made, until it is whole
+)
+
+// lockDir makes dir if it is not there, closes it to others and locks it. The
+// lock ends with the process or when the file is closed.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s", ErrLocked, dir)
+		}
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	if err := private(f, dir); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// private takes the directory away from everybody else.
+func private(f *os.File, dir string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if err := f.Chmod(0o700); err != nil {
+		return fmt.Errorf("%w: others may enter %s: %v", ErrMode, dir, err)
+	}
+	return nil
+}
+
+// gate makes the page cache say what the disk says. After a failed flush the
+// kernel keeps the lost pages as if they were clean, so what a read returns may
+// never have been written: flush again, drop the cache, and only then trust it.
+func gate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%w: others may read %s (mode %04o): chmod 600", ErrMode, path, info.Mode().Perm())
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("flush %s before opening it: %w", path, err)
+	}
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		return fmt.Errorf("drop %s from the page cache: %w", path, err)
+	}
+	return f.Close()
+}
+
+// newFile makes a file that is either whole and flushed under its name or not
+// there at all.
+func newFile(path string, write func(f *os.File) error) (err error) {
+	temp := path + tempExt
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(temp)
+		}
+	}()
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("make %s: %w", path, err)
+	}
+	return settle(path)
+}
+
+// settle gives a flushed temporary file its name, durably.
+func settle(path string) error {
+	if err := os.Rename(path+tempExt, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// exists says whether the file is there; doubt about that is an error.
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// free returns how many bytes the directory's file system has for us.
+func free(dir *os.File) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(dir.Fd()), &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}

@@ -1,0 +1,176 @@
+package boltlog
+
+import (
+	"log/slog"
+	"path/filepath"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+)
+
+// index finds the entry with a key and the slot of a contact. Both are in the
+// entries, so it is only a view of the log: an immutable sorted file as of some
+// entry, and in memory what is newer. When that has grown, a goroutine merges
+// both into the next file, outside the commits that senders wait for.
+//
+// The writer owns it: no method may run beside another.
+type index struct {
+	path    string
+	id      [16]byte
+	log     *slog.Logger
+	base    *run   // the file; never nil
+	merging *delta // on its way into the next file, or nil
+	fresh   *delta // newer than both
+	merged  chan merge
+}
+
+// delta is what came after a file. upto is the last entry in it.
+type delta struct {
+	upto   witness
+	slot   uint64 // the first never given out
+	keys   map[digest]uint64
+	owners map[digest]uint64
+}
+
+// merge is the outcome of merging a delta into a file.
+type merge struct {
+	run *run
+	err error
+}
+
+func newDelta(upto witness, slot uint64) *delta {
+	return &delta{upto: upto, slot: slot, keys: map[digest]uint64{}, owners: map[digest]uint64{}}
+}
+
+// openIndex opens the index file, or begins an empty one if it is missing,
+// damaged or not this ledger's; fits says whether the ledger has that entry.
+func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) bool) *index {
+	ix := &index{path: filepath.Join(dir, indexName), id: id, log: log, merged: make(chan merge, 1)}
+	base, err := openRun(ix.path, id)
+	if err == nil && base.upto.seq > 0 && !fits(base.upto) {
+		base.close()
+		err = errForeign
+	}
+	if err != nil {
+		log.Warn("index made anew from the ledger", "err", err)
+		base = &run{slot: firstSlot}
+	}
+	ix.base = base
+	ix.fresh = newDelta(base.upto, base.slot)
+	return ix
+}
+
+// find returns the entry that may have the key.
+func (ix *index) find(key digest) (ledger.Seq, bool) {
+	if seq, ok := ix.fresh.keys[key]; ok {
+		return ledger.Seq(seq), true
+	}
+	if ix.merging != nil {
+		if seq, ok := ix.merging.keys[key]; ok {
+			return ledger.Seq(seq), true
+		}
+	}
+	seq, ok := ix.base.keys.find(key)
+	return ledger.Seq(seq), ok
+}
+
+// slotOf returns the slot that the owner had last.
+func (ix *index) slotOf(owner digest) (uint64, bool) {
+	if slot, ok := ix.fresh.owners[owner]; ok {
+		return slot, true
+	}
+	if ix.merging != nil {
+		if slot, ok := ix.merging.owners[owner]; ok {
+			return slot, true
+		}
+	}
+	return ix.base.owners.find(owner)
+}
+
+// add notes an entry. A zero owner owns nothing.
+func (ix *index) add(at witness, key, owner digest, slot uint64) {
+	ix.fresh.upto = at
+	ix.fresh.keys[key] = uint64(at.seq)
+	ix.fresh.slot = max(ix.fresh.slot, slot+1)
+	if slot != 0 && owner != (digest{}) {
+		ix.fresh.owners[owner] = slot
+	}
+}
+
+// Bounds of what is kept in memory before it is merged into the file: an
+// eighth of the file, so that merging costs a constant share of appending.
+const (
+	minFresh = 1 << 16
+	maxFresh = 1 << 20
+)
+
+// tend takes a finished merge in, and starts one when there is enough.
+func (ix *index) tend() {
+	select {
+	case m := <-ix.merged:
+		ix.install(m)
+	default:
+	}
+	if ix.merging == nil && len(ix.fresh.keys) >= min(max(ix.base.keys.len()/8, minFresh), maxFresh) {
+		ix.start()
+	}
+}
+
+func (ix *index) start() {
+	ix.merging, ix.fresh = ix.fresh, newDelta(ix.fresh.upto, ix.fresh.slot)
+	base, d := ix.base, ix.merging
+	go func() {
+		run, err := mergeRun(ix.path, ix.id, base, d)
+		ix.merged <- merge{run, err}
+	}()
+}
+
+// install puts a merged file in the place of the old one. A failed merge loses
+// nothing: what it was to write goes back to memory.
+func (ix *index) install(m merge) {
+	if m.err != nil {
+		ix.log.Warn("index not written", "err", m.err)
+		ix.fresh = ix.merging.followedBy(ix.fresh)
+	} else {
+		ix.base.close()
+		ix.base = m.run
+	}
+	ix.merging = nil
+}
+
+func (d *delta) followedBy(next *delta) *delta {
+	for key, seq := range next.keys {
+		d.keys[key] = seq
+	}
+	for owner, slot := range next.owners {
+		d.owners[owner] = slot
+	}
+	d.upto, d.slot = next.upto, next.slot
+	return d
+}
+
+// wait takes a running merge in.
+func (ix *index) wait() {
+	if ix.merging != nil {
+		ix.install(<-ix.merged)
+	}
+}
+
+// close writes what is in memory, so that the next start need not read it from
+// the log again.
+func (ix *index) close(flush bool) {
+	ix.wait()
+	if flush && ix.fresh.upto.seq > ix.base.upto.seq {
+		ix.start()
+		ix.wait()
+	}
+	ix.base.close()
+}
+
+// pending returns how many entries are not in the file yet.
+func (ix *index) pending() int {
+	n := len(ix.fresh.keys)
+	if ix.merging != nil {
+		n += len(ix.merging.keys)
+	}
+	return n
+}

@@ -1,0 +1,207 @@
+// Package boltlog is the ledger on one disk: entries in a bbolt file, written by
+// one goroutine that commits what waits together and answers when the operating
+// system has confirmed both flushes.
+//
+// On disk, in the data directory:
+//
+//	ledger.db     the entries. Buckets: entries (seq, 8 bytes big endian →
+//	              the record of package ledger), forgotten (keyed hash of a
+//	              contact → nothing), destroyed (slot → nothing)
+//	ledger.keys   the keys that seal the bodies (see keyring)
+//	ledger.head   how far the ledger had come (see witness)
+//	ledger.index  where a key and a contact's slot are; a view of the log that
+//	              may be deleted (see run)
+//
+// What it promises, by the numbers of the README: an Append that returned is
+// durable (P1); a key is one entry for ever (P3); the entries have one order
+// without a gap (P4); each carries a checksum and its predecessor's hash, and
+// Verify finds what was changed (P5); when a flush fails nobody is answered,
+// and Open reads from the disk, not from memory (P8); a ledger that has lost
+// entries does not open (P9); what waits is bounded (P10).
+package boltlog
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/oklog/ulid/v2"
+	"go.etcd.io/bbolt"
+)
+
+// Errors of Open.
+var (
+	ErrLocked = errors.New("ledger: another process has it open")
+	ErrMode   = errors.New("ledger: open to other users")
+)
+
+// Options of a log. The zero value is a good one.
+type Options struct {
+	Now     func() time.Time // the clock of Recorded and of ids; time.Now
+	Entropy io.Reader        // the random part of ids; crypto/rand
+	Logger  *slog.Logger     // none
+
+	// MinFree is the free space in bytes below which Append ends with ErrFull.
+	// Between a quarter of it and it, appends with ledger.WithReserve still
+	// succeed. Zero is no floor.
+	MinFree int64
+
+	// MaxWaiting bounds the drafts that wait to be committed (4096) and
+	// MaxWaitingBytes their bodies (64 MiB); beyond either Append ends with
+	// ErrBusy. A call by itself is always let in.
+	MaxWaiting      int
+	MaxWaitingBytes int64
+
+	// Doubt is called when the storage failed in a way that leaves open what
+	// is on the disk, before anybody is answered. A service ends its process
+	// in it. If it returns, every append ends with ErrDoubt from then on.
+	Doubt func(error)
+
+	// Plain stores bodies unsealed. It exists to measure what sealing costs.
+	Plain bool
+}
+
+func (o *Options) setDefaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Entropy == nil {
+		o.Entropy = rand.Reader
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxWaiting == 0 {
+		o.MaxWaiting = 4096
+	}
+	if o.MaxWaitingBytes == 0 {
+		o.MaxWaitingBytes = 64 << 20
+	}
+	if o.Doubt == nil {
+		o.Doubt = func(error) {}
+	}
+}
+
+// Log is an open ledger. Its methods are safe for concurrent use.
+type Log struct {
+	dir     string
+	o       Options
+	lock    *os.File // the locked directory
+	db      *bbolt.DB
+	keys    *keyring
+	witness *os.File
+	index   *index // the writer's
+
+	forgotten map[digest]bool // the writer's: bodies of these are not kept
+	lastSlot  uint64          // the writer's: the newest slot given out
+	stuck     bool            // the writer's: bbolt panicked and holds its lock
+
+	head    atomic.Pointer[head]
+	first   atomic.Pointer[time.Time] // when the first entry was recorded
+	state   atomic.Pointer[trouble]   // why it cannot append; nil when it can
+	commits atomic.Uint64
+	readers readers
+
+	sending sync.RWMutex // held to send a call, and to close calls
+	calls   chan *call
+	waiting waiting
+	done    chan struct{} // closed when the writer has ended
+
+	alive   sync.RWMutex // held while db and keys are in use by a reader
+	closing sync.Once
+	closed  struct {
+		yes bool // guarded by sending and alive both
+		err error
+	}
+
+	growing sync.Mutex
+	grown   chan struct{} // closed and replaced by every commit
+}
+
+var (
+	_ ledger.Log    = (*Log)(nil)
+	_ ledger.Eraser = (*Log)(nil)
+)
+
+// head is the newest durable entry.
+type head struct {
+	witness
+	id       ulid.ULID
+	recorded time.Time
+}
+
+func (h *head) cursor() ledger.Cursor { return ledger.Cursor{Seq: h.seq, ID: h.id} }
+
+// Close lets the appends that wait be committed, writes the index so that the
+// next start is quick, and releases the files. Those who Tail are told.
+func (l *Log) Close() error {
+	l.closing.Do(func() { l.closed.err = l.close() })
+	return l.closed.err
+}
+
+func (l *Log) close() error {
+	l.sending.Lock()
+	l.alive.Lock()
+	l.closed.yes = true
+	close(l.calls)
+	l.alive.Unlock()
+	l.sending.Unlock()
+	<-l.done
+	l.wake()
+	l.alive.Lock() // no page is being read any more
+	defer l.alive.Unlock()
+	return l.release()
+}
+
+// release closes the files. When the storage is in doubt it writes nothing
+// more: that could turn doubt into loss.
+func (l *Log) release() error {
+	sound := l.doubtful() == nil
+	l.index.close(sound)
+	var err error
+	switch {
+	case sound:
+		err = l.closeBolt()
+	case !l.stuck:
+		err = l.db.Close()
+	}
+	return errors.Join(err, l.keys.close(), l.witness.Close(), l.lock.Close())
+}
+
+// closeBolt writes the list of free pages, which commits leave out, so that
+// the next start need not look at every page.
+func (l *Log) closeBolt() error {
+	l.db.NoFreelistSync = false
+	err := l.db.Update(func(*bbolt.Tx) error { return nil })
+	if full(err) {
+		err = nil // the list is a convenience
+	}
+	return errors.Join(err, l.db.Close())
+}
+
+// Head implements ledger.Reader.
+func (l *Log) Head(context.Context) (ledger.Cursor, error) {
+	return l.head.Load().cursor(), nil
+}
+
+// wake tells those who Tail that there is more, or that it is over.
+func (l *Log) wake() {
+	l.growing.Lock()
+	defer l.growing.Unlock()
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
+// whenGrown returns the channel that the next commit closes.
+func (l *Log) whenGrown() <-chan struct{} {
+	l.growing.Lock()
+	defer l.growing.Unlock()
+	return l.grown
+}

@@ -1,0 +1,285 @@
+package boltlog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"go.etcd.io/bbolt"
+)
+
+var (
+	entriesBucket   = []byte("entries")
+	forgottenBucket = []byte("forgotten")
+	destroyedBucket = []byte("destroyed")
+)
+
+// Open opens the ledger in dir, or makes a new one. It locks dir for this
+// process, reads from the disk what it serves, compares the ledger with its
+// head witness, and finishes an erasure that was cut off. It ends with
+// ErrLocked, ErrMode, ledger.ErrCorrupt, ledger.ErrNewer or the error of the
+// operating system.
+func Open(dir string, o Options) (*Log, error) {
+	o.setDefaults()
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	l := &Log{
+		dir: dir, o: o, lock: lock,
+		calls: make(chan *call, o.MaxWaiting),
+		done:  make(chan struct{}),
+		grown: make(chan struct{}),
+	}
+	if err := l.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open ledger in %s: %w", dir, err), l.abandon())
+	}
+	go l.write()
+	return l, nil
+}
+
+func (l *Log) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *Log) open() (err error) {
+	if err := l.create(); err != nil {
+		return err
+	}
+	for _, name := range [...]string{logName, keysName, headName} {
+		if err := gate(l.path(name)); err != nil {
+			return err
+		}
+	}
+	if l.keys, err = openKeys(l.path(keysName), os.O_RDWR); err != nil {
+		return err
+	}
+	if l.db, err = openBolt(l.path(logName), os.OpenFile); err != nil {
+		return err
+	}
+	if err := l.loadHead(); err != nil {
+		return err
+	}
+	if err := l.checkWitness(); err != nil {
+		return err
+	}
+	if err := l.finishErasure(); err != nil {
+		return err
+	}
+	return l.loadIndex()
+}
+
+// abandon closes what a failed open left open.
+func (l *Log) abandon() error {
+	var errs []error
+	if l.index != nil {
+		l.index.close(false)
+	}
+	if l.db != nil {
+		errs = append(errs, l.db.Close())
+	}
+	if l.keys != nil {
+		errs = append(errs, l.keys.close())
+	}
+	if l.witness != nil {
+		errs = append(errs, l.witness.Close())
+	}
+	return errors.Join(append(errs, l.lock.Close())...)
+}
+
+// create makes the files of a new ledger, the witness last. A ledger that has
+// a witness had entries, so if one of its files is missing it was lost.
+func (l *Log) create() error {
+	var have [3]bool
+	for i, name := range [...]string{logName, keysName, headName} {
+		var err error
+		if have[i], err = exists(l.path(name)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case have == [3]bool{true, true, true}:
+		return nil
+	case have[2]:
+		return fmt.Errorf("%w: %s and %s must both be there: restore them", ledger.ErrCorrupt, logName, keysName)
+	case have[0] && !have[1]:
+		return fmt.Errorf("%w: %s is there, but not %s, without which no body opens", ledger.ErrCorrupt, logName, keysName)
+	}
+	if !have[1] {
+		if err := createKeys(l.path(keysName)); err != nil {
+			return err
+		}
+	}
+	keys, err := openKeys(l.path(keysName), os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	id := keys.id
+	if err := keys.close(); err != nil {
+		return err
+	}
+	if !have[0] {
+		if err := createBolt(l.path(logName), id); err != nil {
+			return err
+		}
+	}
+	return createWitness(l.path(headName), id)
+}
+
+// createBolt makes the bbolt file under its temporary name first.
+func createBolt(path string, id [16]byte) error {
+	temp := path + tempExt
+	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	db, err := openBolt(temp, os.OpenFile)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [...][]byte{entriesBucket, forgottenBucket, destroyedBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
+		return err
+	}
+	return settle(path)
+}
+
+type openFunc func(string, int, os.FileMode) (*os.File, error)
+
+// openBolt opens the file as measured: the list of free pages is not written
+// with every commit, and the mapping is larger than the file will soon be,
+// since a new mapping makes the writer wait for every reader.
+func openBolt(path string, open openFunc) (db *bbolt.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil { // bbolt panics on a file cut off
+			db, err = nil, fmt.Errorf("%w: %s: %v", ledger.ErrCorrupt, path, p)
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         time.Second,
+		NoFreelistSync:  true,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: 16 << 30,
+		PageSize:        4096,
+		NoStatistics:    true,
+		OpenFile:        open,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.AllocSize = 1 << 20
+	return db, nil
+}
+
+func seqKey(seq ledger.Seq) []byte { return binary.BigEndian.AppendUint64(nil, uint64(seq)) }
+
+// loadHead finds the newest entry.
+func (l *Log) loadHead() error {
+	h := &head{}
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(entriesBucket)
+		if b == nil {
+			return fmt.Errorf("%w: no bucket of entries", ledger.ErrCorrupt)
+		}
+		key, value := b.Cursor().Last()
+		if key == nil {
+			return nil
+		}
+		r, err := ledger.ParseRecord(value)
+		if err != nil {
+			return fmt.Errorf("newest entry: %w", err)
+		}
+		*h = head{witness{r.Seq, ledger.HashRecord(value)}, r.ID, r.Recorded}
+		first, err := ledger.ParseRecord(b.Get(seqKey(1)))
+		l.first.Store(&first.Recorded)
+		return err
+	})
+	l.head.Store(h)
+	return err
+}
+
+// checkWitness refuses a ledger that has lost entries, or has others.
+func (l *Log) checkWitness() error {
+	file, w, err := openWitness(l.path(headName), l.keys.id)
+	if err != nil {
+		return err
+	}
+	l.witness = file
+	if w.seq > l.head.Load().seq {
+		return fmt.Errorf("%w: the ledger ends at entry %d, but had come to %d", ledger.ErrCorrupt, l.head.Load().seq, w.seq)
+	}
+	if w.seq > 0 && !l.has(w) {
+		return fmt.Errorf("%w: entry %d is not the one that was written", ledger.ErrCorrupt, w.seq)
+	}
+	return nil
+}
+
+// has says whether the ledger has that very entry.
+func (l *Log) has(w witness) bool {
+	found := false
+	_ = l.db.View(func(tx *bbolt.Tx) error {
+		value := tx.Bucket(entriesBucket).Get(seqKey(w.seq))
+		found = value != nil && ledger.HashRecord(value) == w.hash
+		return nil
+	})
+	return found
+}
+
+// finishErasure destroys what was to be destroyed when the process was cut off.
+func (l *Log) finishErasure() error {
+	l.forgotten = map[digest]bool{}
+	var slots []uint64
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		err := tx.Bucket(forgottenBucket).ForEach(func(owner, _ []byte) error {
+			l.forgotten[digest(owner)] = true
+			return nil
+		})
+		return errors.Join(err, tx.Bucket(destroyedBucket).ForEach(func(slot, _ []byte) error {
+			slots = append(slots, binary.BigEndian.Uint64(slot))
+			return nil
+		}))
+	})
+	if err != nil {
+		return err
+	}
+	return l.keys.destroy(slots)
+}
+
+// loadIndex opens the index and adds what is newer than its file.
+func (l *Log) loadIndex() error {
+	l.index = openIndex(l.dir, l.keys.id, l.o.Logger, l.has)
+	for at := l.index.base.upto.seq; at < l.head.Load().seq; {
+		page, err := l.rawPage(at, l.head.Load().seq)
+		if err != nil {
+			return err
+		}
+		for _, stored := range page {
+			r, err := ledger.ParseRecord(stored)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", at+1, err)
+			}
+			at++
+			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key), l.ownerOf(&r), r.Slot)
+			l.index.tend()
+		}
+	}
+	l.lastSlot = max(l.index.fresh.slot, firstSlot) - 1
+	return nil
+}
+
+// ownerOf returns whose slot seals a record: its contact's, that of the
+// address it was drafted with, or nobody's.
+func (l *Log) ownerOf(r *ledger.Record) digest {
+	if r.Subject != "" {
+		return l.keys.subjectDigest(r.Subject)
+	}
+	return r.Owner
+}

@@ -1,0 +1,228 @@
+package boltlog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"sort"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/oklog/ulid/v2"
+	"go.etcd.io/bbolt"
+)
+
+// Bounds of what is copied out in one transaction.
+const (
+	pageEntries = 256
+	pageBytes   = 1 << 20
+)
+
+// Read implements ledger.Reader. Entries are copied out by pages in short
+// transactions, so a reader that pauses keeps no page of the file in use.
+func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	upto := l.head.Load().seq
+	return func(yield func(ledger.Entry, error) bool) {
+		at, err := l.resolve(after)
+		if err == nil {
+			_, err = l.yield(ctx, at, upto, yield)
+		}
+		if err != nil && !errors.Is(err, errStop) {
+			yield(ledger.Entry{}, err)
+		}
+	}
+}
+
+// Tail implements ledger.Reader. It ends with ErrClosed when the log is closed.
+func (l *Log) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		at, err := l.resolve(after)
+		for err == nil {
+			grown := l.whenGrown() // taken before reading, so no commit is missed
+			if at, err = l.yield(ctx, at, l.head.Load().seq, yield); err != nil {
+				break
+			}
+			if err = l.stillOpen(); err != nil { // closed before grown was taken
+				break
+			}
+			select {
+			case <-grown:
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		if !errors.Is(err, errStop) {
+			yield(ledger.Entry{}, err)
+		}
+	}
+}
+
+// errStop says that the consumer has had enough.
+var errStop = errors.New("stop")
+
+// yield yields the entries after at, up to upto, and returns how far it came.
+func (l *Log) yield(ctx context.Context, at, upto ledger.Seq, yield func(ledger.Entry, error) bool) (ledger.Seq, error) {
+	for at < upto {
+		page, err := l.page(at, upto)
+		for _, e := range page {
+			if err := ctx.Err(); err != nil {
+				return at, err
+			}
+			if !yield(e, nil) {
+				return at, errStop
+			}
+			at = e.Seq
+		}
+		if err != nil {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+// page returns the next entries after at, opened. With an error come those
+// that are sound before it.
+func (l *Log) page(at, upto ledger.Seq) ([]ledger.Entry, error) {
+	l.alive.RLock()
+	defer l.alive.RUnlock()
+	if l.closed.yes {
+		return nil, ledger.ErrClosed
+	}
+	raw, err := l.rawPage(at, upto)
+	if err != nil {
+		return nil, err
+	}
+	page := make([]ledger.Entry, 0, len(raw))
+	for i, stored := range raw {
+		e, err := l.decode(stored, at+1)
+		if err == nil && i > 0 && e.Prev != page[i-1].Hash {
+			err = fmt.Errorf("%w: entry %d does not follow the one before it", ledger.ErrCorrupt, e.Seq)
+		}
+		if err != nil {
+			return page, err
+		}
+		page = append(page, e)
+		at = e.Seq
+	}
+	return page, nil
+}
+
+// rawPage copies the next stored records after at, up to upto.
+func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
+	defer unreadable(&err)
+	defer l.readers.begin()()
+	var buffer []byte
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(entriesBucket).Cursor()
+		for key, value := c.Seek(seqKey(at + 1)); ; key, value = c.Next() {
+			if key == nil || binary.BigEndian.Uint64(key) != uint64(at+1) {
+				return fmt.Errorf("%w: entry %d is missing", ledger.ErrCorrupt, at+1)
+			}
+			start := len(buffer)
+			buffer = append(buffer, value...)
+			page = append(page, buffer[start:len(buffer):len(buffer)])
+			if at++; at >= upto || len(page) >= pageEntries || len(buffer) >= pageBytes {
+				return nil
+			}
+		}
+	})
+	return page, err
+}
+
+// unreadable turns a panic of bbolt's reading into an error.
+func unreadable(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: %v", ledger.ErrCorrupt, p)
+	}
+}
+
+// decode returns the entry that is stored as seq. Its body is its own.
+func (l *Log) decode(stored []byte, seq ledger.Seq) (ledger.Entry, error) {
+	if stored == nil {
+		return ledger.Entry{}, fmt.Errorf("%w: entry %d is missing", ledger.ErrCorrupt, seq)
+	}
+	r, err := ledger.ParseRecord(stored)
+	if err == nil && r.Seq != seq {
+		err = fmt.Errorf("%w: it says it is entry %d", ledger.ErrCorrupt, r.Seq)
+	}
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("entry %d: %w", seq, err)
+	}
+	e := entry(&r, ledger.HashRecord(stored), len(stored))
+	e.Body, err = l.keys.body(&r)
+	if errors.Is(err, errErased) {
+		e.Erased, err = true, nil
+	}
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("entry %d: %w", seq, err)
+	}
+	return e, nil
+}
+
+// body returns a record's body as it was received.
+func (k *keyring) body(r *ledger.Record) ([]byte, error) {
+	switch {
+	case len(r.Body) == 0:
+		return nil, nil
+	case r.Flags&ledger.Sealed == 0:
+		return append([]byte(nil), r.Body...), nil
+	}
+	return k.open(r.Slot, r.ID, r.Body)
+}
+
+// resolve returns the seq that a cursor names. One without a seq is found by
+// its id; one whose id is another entry's is of another ledger.
+func (l *Log) resolve(c ledger.Cursor) (seq ledger.Seq, err error) {
+	if c.ID == (ulid.ULID{}) {
+		return c.Seq, nil
+	}
+	l.alive.RLock()
+	defer l.alive.RUnlock()
+	if l.closed.yes {
+		return 0, ledger.ErrClosed
+	}
+	defer unreadable(&err)
+	defer l.readers.begin()()
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(entriesBucket)
+		if c.Seq != 0 {
+			seq = c.Seq
+			return is(b, c)
+		}
+		n := int(l.head.Load().seq)
+		seq = ledger.Seq(sort.Search(n, func(i int) bool {
+			id, e := idAt(b, ledger.Seq(i+1))
+			err = errors.Join(err, e)
+			return id.Compare(c.ID) > 0
+		}))
+		return err
+	})
+	return seq, err
+}
+
+func is(b *bbolt.Bucket, c ledger.Cursor) error {
+	id, err := idAt(b, c.Seq)
+	if err == nil && id != c.ID {
+		err = fmt.Errorf("%w: entry %d is not %s", ledger.ErrNone, c.Seq, ledger.FormatID(c.ID))
+	}
+	return err
+}
+
+func idAt(b *bbolt.Bucket, seq ledger.Seq) (ulid.ULID, error) {
+	stored := b.Get(seqKey(seq))
+	if stored == nil {
+		return ulid.ULID{}, fmt.Errorf("%w: %d", ledger.ErrNone, seq)
+	}
+	r, err := ledger.ParseRecord(stored)
+	return r.ID, err
+}
+
+func (l *Log) stillOpen() error {
+	l.alive.RLock()
+	defer l.alive.RUnlock()
+	if l.closed.yes {
+		return ledger.ErrClosed
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package boltlog
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"iter"
+	"os"
+	"slices"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"golang.org/x/sys/unix"
+)
+
+// The index file. Numbers are big endian.
+//
+//	 at  size  what
+//	  0     8  "ghl-indx"
+//	  8     8  version: 1
+//	 16    16  the ledger's id
+//	 32     8  seq of the last entry in it
+//	 40    32  the hash of that entry
+//	 72     8  the first slot of the key file never given out
+//	 80     8  n, the number of keys
+//	 88     8  m, the number of owners
+//	 96    28  zeros
+//	124     4  CRC-32C of all before it
+//	128  24·n  keys: digest (16), seq (8), ascending
+//	     24·m  owners: digest (16), slot (8), ascending
+//	  -4    4  CRC-32C of the rows
+const (
+	runMagic  = "ghl-indx\x00\x00\x00\x00\x00\x00\x00\x01"
+	runHeader = 128
+	rowSize   = 24
+)
+
+var (
+	errForeign = errors.New("the index is of another ledger")
+	errIndex   = errors.New("the index file is damaged")
+)
+
+// run is an index file, mapped. The zero run is empty.
+type run struct {
+	mapped       []byte
+	upto         witness
+	slot         uint64
+	keys, owners table
+}
+
+// table is sorted rows of digest and number.
+type table []byte
+
+func (t table) len() int                    { return len(t) / rowSize }
+func (t table) row(i int) []byte            { return t[i*rowSize : (i+1)*rowSize] }
+func (t table) top(i int) uint64            { return binary.BigEndian.Uint64(t.row(i)) }
+func (t table) number(i int) uint64         { return binary.BigEndian.Uint64(t.row(i)[16:]) }
+func (t table) compare(i int, d digest) int { return bytes.Compare(t.row(i)[:16], d[:]) }
+
+// find guesses where the digest stands, since they are spread evenly, and
+// closes in on it: three or four looks among millions.
+func (t table) find(d digest) (uint64, bool) {
+	lo, hi := 0, t.len()
+	low, high, want := uint64(0), ^uint64(0), binary.BigEndian.Uint64(d[:])
+	for look := 0; lo < hi; look++ {
+		at := lo + (hi-lo)/2
+		if look < 8 && high > low {
+			at = lo + int(float64(want-low)/float64(high-low)*float64(hi-lo))
+			at = min(max(at, lo), hi-1)
+		}
+		switch c := t.compare(at, d); {
+		case c == 0:
+			return t.number(at), true
+		case c < 0:
+			lo, low = at+1, t.top(at)
+		default:
+			hi, high = at, t.top(at)
+		}
+	}
+	return 0, false
+}
+
+// openRun maps an index file and checks all of it.
+func openRun(path string, id [16]byte) (*run, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < runHeader+4 {
+		return nil, errIndex
+	}
+	m, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", path, err)
+	}
+	r := &run{mapped: m}
+	if err := r.parse(id); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+func (r *run) parse(id [16]byte) error {
+	m, rows := r.mapped, r.mapped[runHeader:len(r.mapped)-4]
+	n, owners := binary.BigEndian.Uint64(m[80:]), binary.BigEndian.Uint64(m[88:])
+	switch {
+	case string(m[:16]) != runMagic,
+		binary.BigEndian.Uint32(m[124:]) != crc32.Checksum(m[:124], castagnoli),
+		n > uint64(len(rows)), owners > uint64(len(rows)),
+		(n+owners)*rowSize != uint64(len(rows)),
+		binary.BigEndian.Uint32(m[len(m)-4:]) != crc32.Checksum(rows, castagnoli):
+		return errIndex
+	case [16]byte(m[16:32]) != id:
+		return errForeign
+	}
+	r.upto = witness{ledger.Seq(binary.BigEndian.Uint64(m[32:])), [32]byte(m[40:72])}
+	r.slot = binary.BigEndian.Uint64(m[72:])
+	r.keys, r.owners = rows[:n*rowSize], rows[n*rowSize:]
+	return nil
+}
+
+func (r *run) close() error {
+	if r.mapped == nil {
+		return nil
+	}
+	m := r.mapped
+	*r = run{}
+	return unix.Munmap(m)
+}
+
+// mergeRun writes base and d as the next file and opens it.
+func mergeRun(path string, id [16]byte, base *run, d *delta) (*run, error) {
+	err := newFile(path, func(f *os.File) error {
+		if _, err := f.Seek(runHeader, io.SeekStart); err != nil {
+			return err
+		}
+		sum := crc32.New(castagnoli)
+		w := bufio.NewWriterSize(f, 1<<20)
+		rows := io.MultiWriter(w, sum)
+		n, err := writeRows(rows, base.keys, d.keys)
+		if err != nil {
+			return err
+		}
+		m, err := writeRows(rows, base.owners, d.owners)
+		if err != nil {
+			return err
+		}
+		w.Write(sum.Sum(nil)) // Flush repeats its error
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		_, err = f.WriteAt(encodeRunHeader(id, d, n, m), 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openRun(path, id)
+}
+
+func encodeRunHeader(id [16]byte, d *delta, keys, owners int) []byte {
+	b := append(make([]byte, 0, runHeader), runMagic...)
+	b = append(b, id[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(d.upto.seq))
+	b = append(b, d.upto.hash[:]...)
+	b = binary.BigEndian.AppendUint64(b, d.slot)
+	b = binary.BigEndian.AppendUint64(b, uint64(keys))
+	b = binary.BigEndian.AppendUint64(b, uint64(owners))
+	b = append(b, make([]byte, 28)...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// row is a digest and its number.
+type row struct {
+	digest digest
+	number uint64
+}
+
+// writeRows writes the rows of both in order; where both have a digest the
+// newer row counts. It returns how many it wrote.
+func writeRows(w io.Writer, old table, newer map[digest]uint64) (n int, err error) {
+	var b [rowSize]byte
+	for r := range merged(old, sorted(newer)) {
+		copy(b[:], r.digest[:])
+		binary.BigEndian.PutUint64(b[16:], r.number)
+		if _, err := w.Write(b[:]); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func sorted(m map[digest]uint64) []row {
+	rows := make([]row, 0, len(m))
+	for d, n := range m {
+		rows = append(rows, row{d, n})
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(
+			cmp.Compare(binary.BigEndian.Uint64(a.digest[:8]), binary.BigEndian.Uint64(b.digest[:8])),
+			cmp.Compare(binary.BigEndian.Uint64(a.digest[8:]), binary.BigEndian.Uint64(b.digest[8:])))
+	})
+	return rows
+}
+
+func merged(old table, newer []row) iter.Seq[row] {
+	return func(yield func(row) bool) {
+		i := 0
+		for _, r := range newer {
+			for ; i < old.len() && old.compare(i, r.digest) < 0; i++ {
+				if !yield(old.at(i)) {
+					return
+				}
+			}
+			if i < old.len() && old.compare(i, r.digest) == 0 {
+				i++ // the newer row counts
+			}
+			if !yield(r) {
+				return
+			}
+		}
+		for ; i < old.len(); i++ {
+			if !yield(old.at(i)) {
+				return
+			}
+		}
+	}
+}
+
+func (t table) at(i int) row { return row{digest(t.row(i)[:16]), t.number(i)} }

@@ -1,0 +1,309 @@
+package boltlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+)
+
+// call is what somebody waits for: drafts to be appended, or a deed to be done
+// by the writer between two commits.
+type call struct {
+	ctx    context.Context
+	drafts []draft
+	bytes  int64
+	deed   func() error
+	answer chan answer // has room for one
+}
+
+type answer struct {
+	appended []ledger.Appended
+	err      error
+}
+
+// waiting counts what is on its way to the writer.
+type waiting struct{ drafts, bytes atomic.Int64 }
+
+// trouble is why the log cannot append.
+type trouble struct {
+	err   error // ErrFull or ErrDoubt
+	since time.Time
+	free  int64 // bytes that were free when it began
+}
+
+// Append implements ledger.Appender. It returns without an error only after
+// both flushes of the commit (P1). Calls that wait share a commit, and no
+// commit waits for company. The drafts of one call are committed together.
+//
+// It ends with ErrBusy at once when too much waits (P10), with ErrFull while
+// there is no room, and with ErrDoubt after the storage failed (P8).
+func (l *Log) Append(ctx context.Context, ds ...ledger.Draft) ([]ledger.Appended, error) {
+	if len(ds) == 0 {
+		return nil, ctx.Err()
+	}
+	c := &call{ctx: ctx, drafts: make([]draft, len(ds)), answer: make(chan answer, 1)}
+	for i, d := range ds {
+		if err := d.Validate(); err != nil {
+			return nil, err
+		}
+		c.drafts[i] = l.prepare(d)
+		c.bytes += int64(len(d.Body))
+	}
+	if err := l.send(c); err != nil {
+		return nil, fmt.Errorf("append %s: %w", ds[0].Kind, err)
+	}
+	a, err := c.wait()
+	if err != nil {
+		return nil, fmt.Errorf("append %s: %w", ds[0].Kind, err)
+	}
+	return a.appended, nil
+}
+
+// wait returns the answer, or the context's error if that comes first: then
+// the drafts may be kept or not.
+func (c *call) wait() (answer, error) {
+	select {
+	case a := <-c.answer:
+		return a, a.err
+	case <-c.ctx.Done():
+		return answer{}, c.ctx.Err()
+	}
+}
+
+// send hands c to the writer, or says why it cannot wait.
+func (l *Log) send(c *call) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	l.sending.RLock()
+	defer l.sending.RUnlock()
+	if l.closed.yes {
+		return ledger.ErrClosed
+	}
+	drafts, bytes := l.waiting.add(c)
+	alone := drafts == int64(len(c.drafts))
+	if !alone && (drafts > int64(l.o.MaxWaiting) || bytes > l.o.MaxWaitingBytes) {
+		l.waiting.remove(c)
+		return ledger.ErrBusy
+	}
+	select {
+	case l.calls <- c:
+		return nil
+	default:
+		l.waiting.remove(c)
+		return ledger.ErrBusy
+	}
+}
+
+func (w *waiting) add(c *call) (drafts, bytes int64) {
+	return w.drafts.Add(int64(len(c.drafts))), w.bytes.Add(c.bytes)
+}
+
+func (w *waiting) remove(c *call) {
+	w.drafts.Add(-int64(len(c.drafts)))
+	w.bytes.Add(-c.bytes)
+}
+
+// Bounds of one commit: beyond a thousand entries it gets no cheaper, only later.
+const (
+	groupDrafts = 1024
+	groupBytes  = 8 << 20
+)
+
+// write is the one goroutine that writes. It ends when calls is closed and
+// empty.
+func (l *Log) write() {
+	defer close(l.done)
+	for c := range l.calls {
+		for c != nil {
+			c = l.take(c)
+		}
+		l.tend()
+	}
+}
+
+// take commits first together with what waits behind it, and returns the call
+// that it took out but did not commit, if any.
+func (l *Log) take(first *call) (next *call) {
+	if first.deed != nil {
+		l.do(first)
+		return nil
+	}
+	group, drafts, bytes := []*call{first}, len(first.drafts), first.bytes
+	for drafts < groupDrafts && bytes < groupBytes && next == nil {
+		select {
+		case c := <-l.calls:
+			switch {
+			case c == nil: // closed
+				l.commit(group)
+				return nil
+			case c.deed != nil:
+				next = c
+			default:
+				group, drafts, bytes = append(group, c), drafts+len(c.drafts), bytes+c.bytes
+			}
+		default:
+			l.commit(group)
+			return nil
+		}
+	}
+	l.commit(group)
+	return next
+}
+
+func (l *Log) do(c *call) {
+	err := l.doubtful()
+	if err == nil {
+		err = c.deed()
+	}
+	l.reply(c, answer{err: err})
+}
+
+func (l *Log) reply(c *call, a answer) {
+	l.waiting.remove(c)
+	c.answer <- a
+}
+
+func (l *Log) replyAll(calls []*call, err error) {
+	for _, c := range calls {
+		l.reply(c, answer{err: err})
+	}
+}
+
+// commit answers every call of the group, after one commit.
+func (l *Log) commit(group []*call) {
+	group = l.admit(group)
+	if len(group) == 0 {
+		return
+	}
+	b, answers, err := l.fill(group)
+	if err == nil {
+		err = b.commit()
+	}
+	if err != nil {
+		l.replyAll(group, l.failed(err))
+		return
+	}
+	if len(b.entries) > 0 {
+		if err := l.publish(b); err != nil {
+			l.replyAll(group, l.failed(err))
+			return
+		}
+	}
+	for i, c := range group {
+		l.reply(c, answers[i])
+	}
+}
+
+// admit answers the calls that cannot be committed and returns the others.
+func (l *Log) admit(group []*call) []*call {
+	room, receiptsOnly, reason := l.room()
+	admitted := group[:0]
+	for _, c := range group {
+		err := c.ctx.Err()
+		if err == nil && !(room || receiptsOnly && ledger.MayUseReserve(c.ctx)) {
+			err = reason
+		}
+		if err != nil {
+			l.reply(c, answer{err: err})
+			continue
+		}
+		admitted = append(admitted, c)
+	}
+	return admitted
+}
+
+// publish makes a committed batch the head. The witness goes first: if the
+// disk refuses it, nobody has been told anything.
+func (l *Log) publish(b *batch) error {
+	if _, err := l.witness.WriteAt(b.head.witness.encode(l.keys.id), 0); err != nil {
+		return fmt.Errorf("write the head witness: %w", errors.Join(err, errNotPlain))
+	}
+	b.intoIndex()
+	l.lastSlot = b.slot
+	if l.head.Load().seq == 0 {
+		l.first.Store(&b.entries[0].Recorded)
+	}
+	h := b.head
+	l.head.Store(&h)
+	l.commits.Add(1)
+	l.state.Store(nil)
+	l.wake()
+	return nil
+}
+
+// errNotPlain marks a failure that no free space mends.
+var errNotPlain = errors.New("after the commit")
+
+// full says whether err is a plain write that found no room. Nothing that was
+// kept is touched by it.
+func full(err error) bool {
+	call, ok := errors.AsType[*fs.PathError](err)
+	return ok && call.Op == "write" && !errors.Is(err, errNotPlain) &&
+		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
+}
+
+// failed decides what a failed commit means. Without room the log goes on and
+// tries again later. Anything else, above all a failed flush, leaves open what
+// is on the disk: Doubt is told before anybody is answered.
+func (l *Log) failed(err error) error {
+	if full(err) {
+		free, _ := free(l.lock)
+		err = fmt.Errorf("%w: %v", ledger.ErrFull, err)
+		l.state.Store(&trouble{err, time.Now(), free})
+		l.o.Logger.Error("no room on the disk", "err", err)
+		return err
+	}
+	err = fmt.Errorf("%w: %w", ledger.ErrDoubt, err)
+	l.state.Store(&trouble{err: err, since: time.Now()})
+	l.o.Logger.Error("storage in doubt", "err", err)
+	l.o.Doubt(err)
+	return err
+}
+
+func (l *Log) doubtful() error {
+	if t := l.state.Load(); t != nil && errors.Is(t.err, ledger.ErrDoubt) {
+		return t.err
+	}
+	return nil
+}
+
+// room says who may append: everybody, our own receipts only, or nobody.
+func (l *Log) room() (all, receipts bool, reason error) {
+	t := l.state.Load()
+	if t != nil && errors.Is(t.err, ledger.ErrDoubt) {
+		return false, false, t.err
+	}
+	have, err := free(l.lock)
+	if err != nil {
+		return false, false, fmt.Errorf("%w: ask for free space: %v", ledger.ErrFull, err)
+	}
+	// After a write found no room, try again when there is more of it, or now and then.
+	if t != nil && have <= t.free && time.Since(t.since) < time.Second {
+		return false, false, t.err
+	}
+	if have >= l.o.MinFree {
+		return true, true, nil
+	}
+	reason = fmt.Errorf("%w: %d bytes free, below the floor of %d", ledger.ErrFull, have, l.o.MinFree)
+	return false, have >= l.o.MinFree/4, reason
+}
+
+// tend does what may be done between commits: the index, and keys ahead.
+func (l *Log) tend() {
+	if l.doubtful() != nil {
+		return
+	}
+	l.index.tend()
+	if l.keys.made()-l.lastSlot < slotsMade/2 {
+		if err := l.keys.extend(slotsMade); err != nil {
+			l.failed(fmt.Errorf("make keys: %w", err))
+		}
+	}
+}
