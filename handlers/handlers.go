@@ -1,0 +1,129 @@
+// Package handlers is the front door. The public side takes deliveries of
+// GoHighLevel and writes them into the ledger before it answers 200; the admin
+// side reads the ledger and the views out, and lets people act. Both know
+// nothing that the ledger does not: there is no state here but counters, rate
+// limits and what runs at the moment.
+//
+// routes.go has the whole surface on one screen, respond.go the one table from
+// error to status.
+package handlers
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+)
+
+// Version is what GET /webhooks/ghl/verify says: the version of the seed's
+// guide that the webhooks keep to.
+const Version = "4.0.0"
+
+// Log is what the front door needs of a ledger.
+type Log interface {
+	ledger.Appender
+	ledger.Reader
+}
+
+// Deps is what the handlers are built of. Log, Keys and Admin tokens are
+// required; what is nil is answered with 501 and code not_configured, a nil
+// Now is time.Now, a nil Logger discards.
+type Deps struct {
+	Log    Log
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	Keys           func() ghl.Keys // asked for each delivery, so that keys are replaced without a restart
+	AppID          string          // a body signed by GoHighLevel must name it
+	Locations      []string        // served; a body that names none belongs to the first; none: all are served
+	MaxBody        int64           // bytes of a webhook; 0 is 1 MiB
+	MaxAge         time.Duration   // of bodies signed by GoHighLevel, by the time inside; 0 is no limit
+	Rate           Rate            // webhooks per sender address, and per location
+	TrustedProxies []netip.Prefix  // whose X-Forwarded-For is believed
+
+	AdminToken, AnalystToken string
+
+	// Unready returns why nothing can be appended, one cause a line; empty when
+	// it can. Warnings do not make the service unready.
+	Unready  func(ctx context.Context) (causes, warnings []string)
+	Draining func() bool // the service is about to end: take no more webhooks
+
+	Health      Health       // nil: counted from the ledger
+	Projections Projections  // the views' runner
+	Backup      Backuper     // a hot copy
+	Storage     func() any   // more for GET ledger, by the backend; may be nil
+	Size        func() int64 // bytes of the ledger on the disk; may be nil
+	Alert       func(kind, text string)
+	MoreMetrics []func(w io.Writer) // written at the end of GET /metrics
+	Console     http.Handler        // served under /console; may be nil
+	Answered    func(r *http.Request, status int, body []byte)
+}
+
+// Rate is how many per period; the zero Rate is no limit.
+type Rate struct {
+	N   int
+	Per time.Duration
+}
+
+// Caller is who acts: the role of the token, and the id of the request. It is
+// what an audit entry names.
+type Caller struct {
+	Role      string `json:"role"`
+	RequestID string `json:"request_id"`
+}
+
+// Health is how the webhooks of the last hour fared.
+type Health interface {
+	Health(ctx context.Context, now time.Time) (LastHour, error)
+}
+
+// LastHour counts the webhooks of one hour by arrival. One has failed if it was
+// quarantined, parked in a view, or has a dead effect.
+type LastHour struct {
+	Events, Failed int
+	Scored         int           // those with a lead.scored
+	Processing     time.Duration // summed over Scored: arrival to lead.scored
+}
+
+// Backuper writes a hot copy of the ledger.
+type Backuper interface {
+	Backup(ctx context.Context, w io.Writer) error
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.MaxBody == 0 {
+		d.MaxBody = 1 << 20
+	}
+	if d.Draining == nil {
+		d.Draining = func() bool { return false }
+	}
+	if d.Unready == nil {
+		d.Unready = func(context.Context) ([]string, []string) { return nil, nil }
+	}
+	if d.Alert == nil {
+		d.Alert = func(string, string) {}
+	}
+	if d.Health == nil {
+		d.Health = newHourCounter(d.Log)
+	}
+	return d
+}
+
+// defaultLocation is where a body belongs that names none.
+func (d Deps) defaultLocation() string {
+	if len(d.Locations) == 0 {
+		return ""
+	}
+	return d.Locations[0]
+}

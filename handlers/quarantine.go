@@ -1,0 +1,136 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+)
+
+// The kinds of entry that the quarantine writes. A discard is the audit entry
+// audit.quarantine.discard.
+const (
+	quarantinedKind = "event.quarantined"
+	admittedKind    = "event.admitted"
+)
+
+// Why an authentic body is kept apart.
+const (
+	causeMalformed = "malformed"
+	causeApp       = "other_app"
+	causeLocation  = "other_location"
+	causeOld       = "too_old"
+)
+
+// quarantined is the body of event.quarantined: what came, whole, and why it
+// did not become an event.
+type quarantined struct {
+	Cause    string            `json:"cause"`
+	Fields   map[string]string `json:"fields,omitempty"` // faults by field
+	Raw      []byte            `json:"raw"`              // base64 of the bytes as they came
+	Headers  map[string]string `json:"headers,omitempty"`
+	Scheme   string            `json:"scheme"`
+	KeyName  string            `json:"key_name"`
+	Hint     string            `json:"type_hint,omitempty"` // the type that the path named
+	Type     string            `json:"type,omitempty"`      // as far as it could be read
+	Dialect  string            `json:"dialect,omitempty"`
+	Location string            `json:"location_id,omitempty"`
+	Contact  string            `json:"contact_id,omitempty"`
+	SignedAt time.Time         `json:"signed_at,omitzero"`
+}
+
+// keptHeaders may be stored with a quarantined body: nothing that proves who
+// the sender is, for whoever reads the quarantine could send in its name.
+var keptHeaders = []string{"Content-Type", "User-Agent", "X-GHL-Timestamp", "Traceparent"}
+
+// quarantine keeps the delivery apart and answers. It is durable before the
+// answer, like an event.
+func (h *webhooks) quarantine(w http.ResponseWriter, r *http.Request, del *delivery, cause string, fields map[string]string) error {
+	draft, err := quarantineDraft(del, cause, fields)
+	if err != nil {
+		return err
+	}
+	got, err := h.append(r.Context(), draft)
+	if err != nil {
+		return err
+	}
+	id := ledger.FormatID(got.Entry.ID)
+	note := noteOf(r)
+	note.entry, note.result = id, "quarantined"
+	if got.Added {
+		countQuarantined(cause)
+		h.Alert("quarantine", "a webhook was quarantined: "+cause)
+	}
+	return h.answerQuarantined(w, del, cause, id, fields)
+}
+
+// answerQuarantined says what the sender can do with: GoHighLevel retries a
+// refusal in vain and counts it against us, so its own deliveries get 200.
+func (h *webhooks) answerQuarantined(w http.ResponseWriter, del *delivery, cause, id string, fields map[string]string) error {
+	data := map[string]any{"quarantine_id": id}
+	if len(fields) > 0 {
+		data["fields"] = fields
+	}
+	switch {
+	case cause == causeApp:
+		return &Problem{Status: 403, Short: "Other app", Code: "other_app", Message: "The event is of another app than this service's (GHL_APP_ID).", Data: data}
+	case cause == causeLocation:
+		return &Problem{Status: 403, Short: "Other location", Code: "other_location", Message: "The event is of a location that this service does not serve (GHL_LOCATION_ID).", Data: data}
+	case del.signedByPlatform():
+		writeJSON(w, http.StatusOK, received{Status: "received", Message: "kept in the quarantine: " + cause, Data: receivedData{
+			QuarantineID: id, EventID: id, Quarantined: true, Milliseconds: milliseconds(h.Now().Sub(del.arrived)),
+		}})
+		return nil
+	}
+	return &Problem{Status: 400, Short: "Invalid payload", Code: "invalid_payload",
+		Message: "The event is authentic but not valid; it is kept in the quarantine.", Data: data}
+}
+
+// quarantineDraft is the delivery as a quarantined entry: one for each body
+// and cause, however often it comes.
+func quarantineDraft(del *delivery, cause string, fields map[string]string) (ledger.Draft, error) {
+	q := quarantined{
+		Cause: cause, Fields: fields, Raw: del.body, Headers: kept(del.headers), Scheme: del.verified.Scheme,
+		KeyName: del.verified.KeyName, Hint: del.hint, Type: string(del.event.Type), Dialect: string(del.event.Dialect),
+		Location: del.event.LocationID, Contact: del.event.ContactID, SignedAt: del.verified.SignedAt,
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return ledger.Draft{}, err
+	}
+	sum := sha256.Sum256(append([]byte(del.hint+"\n"), del.body...))
+	return ledger.Draft{
+		Kind: quarantinedKind, Key: "quarantine:" + cause + ":" + hex.EncodeToString(sum[:]),
+		Occurred: occurred(del.event, del.verified, del.arrived), Body: body, Person: personOf(del.event),
+		Meta: ledger.Meta{Scheme: del.verified.Scheme, KeyName: del.verified.KeyName, Dialect: string(del.event.Dialect), Type: del.hint},
+	}, nil
+}
+
+func kept(h http.Header) map[string]string {
+	m := map[string]string{}
+	for _, name := range keptHeaders {
+		if v := h.Get(name); v != "" {
+			m[name] = v[:min(len(v), 256)]
+		}
+	}
+	return m
+}
+
+// personOf is the address or number by which an erasure finds a body that
+// bears no contact: what the event names first of e-mail, phone and contact.
+func personOf(ev ghl.Event) string {
+	if ev.Contact != nil && ev.Contact.Email != nil && *ev.Contact.Email != "" {
+		return *ev.Contact.Email
+	}
+	if ev.Contact != nil && ev.Contact.Phone != nil && *ev.Contact.Phone != "" {
+		return *ev.Contact.Phone
+	}
+	if ev.Address != "" {
+		return ev.Address
+	}
+	return ev.ContactID
+}

@@ -1,0 +1,232 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/julienschmidt/httprouter"
+	"github.com/oklog/ulid/v2"
+)
+
+// quarantineView is a quarantined delivery as the API shows it.
+type quarantineView struct {
+	ID       string            `json:"id"`
+	State    string            `json:"state"` // waiting, admitted, discarded
+	Cause    string            `json:"cause"`
+	Fields   map[string]string `json:"fields"`
+	Type     string            `json:"type"`
+	Scheme   string            `json:"scheme"`
+	Dialect  string            `json:"dialect"`
+	Location string            `json:"location_id"`
+	Contact  string            `json:"contact_id"`
+	Recorded time.Time         `json:"recorded_at"`
+	Size     int               `json:"size"`
+	EventID  string            `json:"event_id"` // what it became
+	Erased   bool              `json:"erased"`
+}
+
+// quarantineDetail is one by itself.
+type quarantineDetail struct {
+	quarantineView
+	Raw     *string           `json:"raw"` // base64 of the bytes as they came; null when erased
+	Headers map[string]string `json:"headers"`
+	KeyName string            `json:"key_name"`
+	Hint    string            `json:"type_hint"`
+}
+
+// The states of a quarantined delivery.
+const (
+	waiting   = "waiting"
+	admitted  = "admitted"
+	discarded = "discarded"
+)
+
+const discardAct = "quarantine.discard"
+
+// quarantine lists what is kept apart.
+func (a *api) quarantine(r *http.Request, _ httprouter.Params) (any, error) {
+	q := r.URL.Query()
+	state, cause := q.Get("state"), q.Get("cause")
+	q.Del("state")
+	q.Del("cause")
+	f, err := filterOf(q)
+	if err != nil {
+		return nil, err
+	}
+	f.kinds = []string{quarantinedKind}
+	entries, next, err := a.find(r.Context(), f)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := a.ends(r.Context(), entries)
+	if err != nil {
+		return nil, err
+	}
+	var views []quarantineView
+	for _, e := range entries {
+		v := quarantineViewOf(e, bodyOf(e), ends[e.ID])
+		if (state == "" || state == v.State) && (cause == "" || cause == v.Cause) {
+			views = append(views, v)
+		}
+	}
+	return listOf(views, next), nil
+}
+
+// end is what became of a quarantined delivery; the zero end: it waits.
+type end struct{ state, event string }
+
+// ends finds out what became of the entries, by reading on from the first.
+func (a *api) ends(ctx context.Context, entries []ledger.Entry) (map[ulid.ULID]end, error) {
+	ends := map[ulid.ULID]end{}
+	if len(entries) == 0 {
+		return ends, nil
+	}
+	from := min(entries[0].Seq, entries[len(entries)-1].Seq)
+	for e, err := range a.Log.Read(ctx, ledger.Cursor{Seq: from}) {
+		if err != nil {
+			return nil, err
+		}
+		switch e.Kind {
+		case admittedKind:
+			var body admittedBody
+			_ = json.Unmarshal(e.Body, &body) // ours; without it only the link is missing
+			ends[e.Cause] = end{admitted, body.EventID}
+		case auditKind + discardAct:
+			ends[e.Cause] = end{state: discarded}
+		}
+	}
+	return ends, nil
+}
+
+func bodyOf(e ledger.Entry) (q quarantined) {
+	_ = json.Unmarshal(e.Body, &q) // ours; nil when erased
+	return q
+}
+
+func quarantineViewOf(e ledger.Entry, q quarantined, end end) quarantineView {
+	v := quarantineView{
+		ID: ledger.FormatID(e.ID), State: waiting, Cause: q.Cause, Fields: q.Fields, Type: q.Type, Scheme: e.Meta.Scheme,
+		Dialect: e.Meta.Dialect, Location: q.Location, Contact: q.Contact, Recorded: e.Recorded, Size: len(q.Raw),
+		EventID: end.event, Erased: e.Erased,
+	}
+	if end.state != "" {
+		v.State = end.state
+	}
+	if v.Fields == nil {
+		v.Fields = map[string]string{}
+	}
+	return v
+}
+
+// inQuarantine returns the quarantined delivery that a path names.
+func (a *api) inQuarantine(r *http.Request, p httprouter.Params) (ledger.Entry, end, error) {
+	e, err := a.entryOf(r.Context(), p.ByName("id"))
+	if err != nil {
+		return e, end{}, err
+	}
+	if e.Kind != quarantinedKind {
+		return e, end{}, &notFound
+	}
+	ends, err := a.ends(r.Context(), []ledger.Entry{e})
+	return e, ends[e.ID], err
+}
+
+// quarantined shows one delivery with its bytes.
+func (a *api) quarantined(r *http.Request, p httprouter.Params) (any, error) {
+	e, end, err := a.inQuarantine(r, p)
+	if err != nil {
+		return nil, err
+	}
+	q := bodyOf(e)
+	detail := quarantineDetail{quarantineView: quarantineViewOf(e, q, end), Headers: q.Headers, KeyName: e.Meta.KeyName, Hint: e.Meta.Type}
+	if !e.Erased {
+		raw, _ := json.Marshal(q.Raw) // bytes never fail
+		text := string(raw[1 : len(raw)-1])
+		detail.Raw = &text
+	}
+	if detail.Headers == nil {
+		detail.Headers = map[string]string{}
+	}
+	return detail, nil
+}
+
+// discardQuarantined says that nothing will come of a delivery. Its audit entry
+// is the fact.
+func (a *api) discardQuarantined(r *http.Request, p httprouter.Params) (any, error) {
+	var in reasoned
+	if err := input(r, &in); err != nil {
+		return nil, err
+	}
+	e, end, err := a.inQuarantine(r, p)
+	if err != nil {
+		return nil, err
+	}
+	if end.state != "" {
+		return nil, fmt.Errorf("%w: it was %s before", ErrState, end.state)
+	}
+	id, err := a.record(r, deed{Act: discardAct, On: ledger.FormatID(e.ID), Reason: in.Reason, cause: e.ID})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"id": ledger.FormatID(e.ID), "state": discarded, "audit_id": ledger.FormatID(id)}, nil
+}
+
+// admittedBody is the body of event.admitted.
+type admittedBody struct {
+	EventID string `json:"event_id"`
+}
+
+// admitQuarantined parses a delivery again, after a fix, and makes it an
+// ordinary entry with its first arrival time. No message follows from it.
+func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error) {
+	var in reasoned
+	if err := input(r, &in); err != nil {
+		return nil, err
+	}
+	e, end, err := a.inQuarantine(r, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case end.state != "":
+		return nil, fmt.Errorf("%w: it was %s before", ErrState, end.state)
+	case e.Erased:
+		return nil, fmt.Errorf("%w: its body was erased", ErrState)
+	}
+	event, err := a.admittedDraft(e)
+	if err != nil {
+		return nil, err
+	}
+	audit, err := deedDraft(r, deed{Act: "quarantine.admit", On: ledger.FormatID(e.ID), Reason: in.Reason, cause: e.ID})
+	if err != nil {
+		return nil, err
+	}
+	got, err := a.appendAll(r.Context(), audit, event)
+	if err != nil {
+		return nil, err
+	}
+	id := ledger.FormatID(got[1].Entry.ID)
+	body, _ := json.Marshal(admittedBody{EventID: id}) // a string never fails
+	_, err = a.append(r.Context(), ledger.Draft{Kind: admittedKind, Key: "admitted:" + ledger.FormatID(e.ID), Cause: e.ID, Body: body})
+	return map[string]any{"id": ledger.FormatID(e.ID), "state": admitted, "event_id": id, "duplicate": !got[1].Added}, err
+}
+
+// admittedDraft is the quarantined delivery as an event, if it is one now.
+func (a *api) admittedDraft(e ledger.Entry) (ledger.Draft, error) {
+	q := bodyOf(e)
+	ev, err := parse(q.Raw, e.Meta.Type)
+	if err != nil {
+		return ledger.Draft{}, &Problem{Status: 422, Short: "Still not valid", Code: "still_invalid",
+			Message: "The body is still no valid event.", Data: map[string]any{"fields": faultsOf(err)}}
+	}
+	h := webhooks{Deps: a.Deps}
+	del := &delivery{arrived: e.Recorded, hint: e.Meta.Type, body: q.Raw, event: ev,
+		verified: ghl.Verified{Scheme: e.Meta.Scheme, KeyName: e.Meta.KeyName, SignedAt: q.SignedAt}}
+	d := h.draft(del)
+	d.Cause, d.Meta.Arrived, d.Meta.Backfill = e.ID, e.Recorded, true
+	return d, nil
+}

@@ -1,0 +1,204 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+const (
+	webhookPath = "/webhooks/ghl"
+	apiPath     = "/api/v1"
+)
+
+// Public returns what GoHighLevel and load balancers reach: webhooks and health.
+func Public(d Deps) http.Handler {
+	d = d.withDefaults()
+	s := newSurface(d)
+	s.public()
+	return observed(d, "public", opaque(s.router))
+}
+
+// Admin returns what operators and analysts reach: the API, metrics and the
+// console.
+func Admin(d Deps) http.Handler {
+	d = d.withDefaults()
+	s := newSurface(d)
+	s.admin()
+	return observed(d, "admin", opaque(s.router))
+}
+
+// Both returns the two on one listener.
+func Both(d Deps) http.Handler {
+	d = d.withDefaults()
+	s := newSurface(d)
+	s.public()
+	s.admin()
+	return observed(d, "both", opaque(s.router))
+}
+
+func (s *surface) public() {
+	h := &webhooks{Deps: s.deps, senders: newLimiter(s.deps.Rate), locations: newLimiter(s.deps.Rate), tokens: newTokens(s.deps.Log)}
+	o := &ops{s.deps}
+	s.handle("POST", webhookPath, h.receive)
+	s.handle("POST", webhookPath+"/workflow/:type", h.receive)
+	s.handle("POST", webhookPath+"/workflow/:type/:token", h.receive)
+	s.handle("GET", webhookPath+"/verify", o.verify)
+	s.handle("POST", webhookPath+"/verify", o.verify)
+	s.handle("GET", webhookPath+"/health", o.health)
+	s.probes(o)
+}
+
+func (s *surface) probes(o *ops) {
+	if found, _, _ := s.router.Lookup("GET", "/healthz"); found == nil {
+		s.handle("GET", "/healthz", o.alive)
+		s.handle("GET", "/readyz", o.ready)
+	}
+}
+
+func (s *surface) admin() {
+	a := newAPI(s.deps)
+	s.probes(&ops{s.deps})
+	s.handle("GET", "/metrics", a.metrics)
+
+	s.read("/events", a.events)
+	s.read("/events/:id", a.event)
+	s.stream("/events/:id/raw", a.raw)
+	s.stream("/stream", a.stream)
+	s.read("/audit", a.audits)
+	s.read("/ledger", a.ledger)
+
+	s.read("/quarantine", a.quarantine)
+	s.read("/quarantine/:id", a.quarantined)
+	s.act("/quarantine/:id/admit", a.admitQuarantined)
+	s.act("/quarantine/:id/discard", a.discardQuarantined)
+
+	s.read("/projections", a.projections)
+	s.act("/projections/:name/rebuild", a.rebuild)
+	s.act("/projections/:name/rollback", a.rollback)
+
+	if c := s.deps.Console; c != nil {
+		s.router.Handler("GET", "/console", c)
+		s.router.Handler("GET", "/console/*path", c)
+		s.router.Handler("POST", "/console/*path", c)
+	}
+}
+
+// endpoint answers one request, or returns why not.
+type endpoint func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error
+
+// answer is an endpoint that returns what is to be sent as JSON.
+type answer func(r *http.Request, p httprouter.Params) (any, error)
+
+// Route is one way in, and who may take it.
+type Route struct {
+	Method, Path string
+	Role         Role // Nobody: no token is asked for
+}
+
+// Routes returns the whole surface, in the order of this file.
+func Routes() []Route {
+	s := newSurface(Deps{}.withDefaults())
+	s.public()
+	s.admin()
+	return s.routes
+}
+
+// surface is a router under construction.
+type surface struct {
+	deps   Deps
+	router *httprouter.Router
+	gate   *gate
+	routes []Route
+}
+
+func newSurface(d Deps) *surface {
+	r := httprouter.New()
+	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
+	r.NotFound = refusal(&notFound)
+	r.MethodNotAllowed = refusal(&methodNotAllowed)
+	return &surface{deps: d, router: r, gate: newGate(d)}
+}
+
+func refusal(p *Problem) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { refuse(w, r, p) })
+}
+
+// handle adds a route that anybody may call.
+func (s *surface) handle(method, path string, e endpoint) { s.add(method, path, Nobody, e) }
+
+func (s *surface) add(method, path string, need Role, e endpoint) {
+	s.routes = append(s.routes, Route{method, path, need})
+	s.router.Handle(method, path, func(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+		noteOf(r).route = path
+		err := unescape(p)
+		if err == nil {
+			err = e(w, r, p)
+		}
+		if err != nil {
+			refuse(w, r, err)
+		}
+	})
+}
+
+// read adds a route of the API that either role may get.
+func (s *surface) read(path string, a answer) { s.stream(path, encoded(http.StatusOK, a)) }
+
+// stream is read for what is not one JSON object.
+func (s *surface) stream(path string, e endpoint) { s.guarded("GET", path, Analyst, e) }
+
+// act adds a route of the API that changes something: for the administrator.
+// What it answers is 200, or what an accepted says.
+func (s *surface) act(path string, a answer) {
+	s.guarded("POST", path, Administrator, encoded(http.StatusOK, a))
+}
+
+func (s *surface) guarded(method, path string, need Role, e endpoint) {
+	s.add(method, apiPath+path, need, func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
+		if _, err := s.gate.enter(r, need); err != nil {
+			return err
+		}
+		return e(w, r, p)
+	})
+}
+
+// accepted is an answer whose work goes on: 202.
+type accepted struct{ any }
+
+func encoded(status int, a answer) endpoint {
+	return func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
+		v, err := a(r, p)
+		if err != nil {
+			return err
+		}
+		status := status
+		if later, ok := v.(accepted); ok {
+			v, status = later.any, http.StatusAccepted
+		}
+		writeJSON(w, status, v)
+		return nil
+	}
+}
+
+// opaque has the router match the path as it was sent: an id with an escaped
+// slash stays one segment, and nothing is a path by way of dots.
+func opaque(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent := *r
+		sent.URL = &url.URL{Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery}
+		next.ServeHTTP(w, &sent)
+	})
+}
+
+// unescape turns the matched segments back into what they mean, in place.
+func unescape(p httprouter.Params) error {
+	for i := range p {
+		v, err := url.PathUnescape(p[i].Value)
+		if err != nil {
+			return &notFound
+		}
+		p[i].Value = v
+	}
+	return nil
+}
