@@ -97,9 +97,11 @@ func (s *stamp) raise(o stamp) {
 	}
 }
 
-// lower keeps the older of the two; a zero stamp is none.
+// lower keeps the older of the two; a zero stamp is none. Among repetitions of
+// one body it keeps the first, as raise does.
 func (s *stamp) lower(o stamp) {
-	if s.isZero() || s.after(o) {
+	older := cmp.Or(cmp.Compare(o.at, s.at), cmp.Compare(o.hash, s.hash), o.id.Compare(s.id))
+	if s.isZero() || older < 0 {
 		*s = o
 	}
 }

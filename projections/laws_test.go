@@ -1,0 +1,251 @@
+package projections_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+)
+
+// script is a ledger written by the test, which decides the ids too: an event
+// keeps its id wherever it is put.
+type script []ledger.Entry
+
+func (s script) Head(context.Context) (ledger.Cursor, error) {
+	if len(s) == 0 {
+		return ledger.Cursor{}, nil
+	}
+	return s[len(s)-1].Cursor(), nil
+}
+
+func (s script) Read(_ context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		for _, e := range s[after.Seq:] {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s script) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		for e := range s.Read(ctx, after) {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		<-ctx.Done()
+		yield(ledger.Entry{}, ctx.Err())
+	}
+}
+
+// arrived is when every entry of a script is recorded: late enough that no
+// event time is in the future.
+var arrived = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// scripted puts the bodies in a ledger in that order. The id of a body is its
+// place in bodies; a repetition has a higher one.
+func scripted(kind func(body string) string, bodies []string, order []int) script {
+	var s script
+	times := map[int]int{}
+	for _, i := range order {
+		e := ledger.Entry{Seq: ledger.Seq(len(s) + 1), Recorded: arrived}
+		e.ID[9], e.ID[10] = byte(times[i]), byte(i+1)
+		times[i]++
+		e.Draft = ledger.Draft{Kind: kind(bodies[i]), Subject: "c1", Location: "loc", Body: []byte(bodies[i])}
+		s = append(s, e)
+	}
+	return s
+}
+
+// folded runs the projections over the script until its end, stopping and
+// starting again after the given numbers of entries, and returns the folder.
+func folded(t *rapid.T, dir string, s script, batch int, stops []int, ps ...projections.Projection) {
+	for _, n := range append(stops, len(s)) {
+		part := s[:n]
+		r, err := projections.NewRunner(dir, part, projections.Options{Logger: quiet.Logger, Batch: batch}, ps...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		for _, p := range ps {
+			if err := r.Wait(ctx, p.Name(), ledger.Seq(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		for _, st := range r.Status() {
+			if parked, _ := r.Parked(st.Name); len(parked) > 0 {
+				t.Fatalf("%s parked %+v", st.Name, parked)
+			}
+		}
+		if err := errors.Join(<-done, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// dump returns every row of every bucket but the runner's own.
+func dump(t *rapid.T, dir string, s script, p projections.Projection) map[string]string {
+	r, err := projections.NewRunner(dir, s, projections.Options{Logger: quiet.Logger}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all := map[string]string{}
+	err = r.View(p.Name(), func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
+			if name[0] == '~' {
+				return nil
+			}
+			return b.ForEach(func(k, v []byte) error {
+				all[fmt.Sprintf("%s/%q", name, k)] = string(v)
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// equalRows says which rows differ.
+func equalRows(t *rapid.T, got, want map[string]string) {
+	for k, v := range want {
+		if got[k] != v {
+			t.Errorf("row %s\n got %s\nwant %s", k, got[k], v)
+		}
+	}
+	for k := range got {
+		if _, ok := want[k]; !ok {
+			t.Errorf("row %s should not be there", k)
+		}
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+func tempDir(t *rapid.T) string {
+	dir, err := os.MkdirTemp("", "views")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// bodies is a contact's history with everything in it that the order could
+// change: fields set and set again, a deal won, reopened and lost, a tour moved
+// and done, a message reported twice, words to stop.
+var bodies = []string{
+	seed(1, "contact.created", created),
+	seed(2, "contact.updated", `,"updated_fields":{"phone":"+1-555-123-4568","custom_fields":{"budget":"400000-600000"}}`),
+	seed(2, "contact.updated", `,"updated_fields":{"phone":"+1-555-999","tags":["a","b"]}`),
+	seed(3, "contact.updated", `,"updated_fields":{"email":"new@example.com","dnd":true,"custom_fields":{"budget":"400000-600000","ai_score":"50"}}`),
+	seed(4, "contact.updated", `,"updated_fields":{"dnd":false,"custom_fields":{"budget":"300000-500000"}}`),
+	seed(3, "opportunity.created", `,"opportunity_id":"o1","name":"123 Main Street - Buyer","value":425000,"status":"lead"`),
+	seed(5, "opportunity.won", `,"opportunity_id":"o1","property_address":"123 Main Street","final_price":430000,"close_date":"2026-02-15"`),
+	seed(6, "opportunity.updated", `,"opportunity_id":"o1","name":"125 Main Street - Buyer","value":410000,"status":"open"`),
+	seed(7, "opportunity.lost", `,"opportunity_id":"o1","reason":"Found different agent","closed_date":"2026-01-10"`),
+	seed(4, "opportunity.created", `,"opportunity_id":"o2","name":"9 Elm Road","value":0`),
+	seed(8, "opportunity.deleted", `,"opportunity_id":"o2"`),
+	seed(4, "appointment.scheduled", `,"appointment_id":"a1","property_address":"123 Main Street","appointment_date":"2026-01-15T14:00:00Z"`),
+	seed(5, "appointment.scheduled", `,"appointment_id":"a1","appointment_date":"2026-01-16T14:00:00Z"`),
+	seed(9, "appointment.completed", `,"appointment_id":"a1","feedback":"very interested","duration_minutes":45`),
+	seed(9, "appointment.missed", `,"appointment_id":"a2"`),
+	seed(6, "message.received", `,"message_id":"m1","channel":"sms","content":"I'm interested"`),
+	seed(7, "message.received", `,"message_id":"m1","channel":"sms","content":"I'm interested, still"`),
+	seed(6, "message.received", `,"message_id":"m2","channel":"email","content":"budget 450000"`),
+	seed(8, "message.received", `,"message_id":"m3","channel":"sms","content":"STOP"`),
+	seed(8, "message.sent", `,"message_id":"m4","channel":"sms","content":"Bye"`),
+	seed(9, "campaign.opened", `,"campaign_id":"x"`),
+	seed(9, "campaign.clicked", `,"campaign_id":"x"`),
+}
+
+func seed(minute int, kind, data string) string {
+	return fmt.Sprintf(`{"type":%q,"timestamp":"2026-01-10T10:%02d:00Z","data":{"contact_id":"c1"%s}}`, kind, minute, data)
+}
+
+func kindOf(body string) string {
+	var b struct{ Type string }
+	_ = json.Unmarshal([]byte(body), &b)
+	return b.Type
+}
+
+// order draws an order of n things, some of them repeated.
+func order(t *rapid.T, n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	list = append(list, rapid.SliceOfN(rapid.IntRange(0, n-1), 0, n).Draw(t, "repeated")...)
+	return rapid.Permutation(list).Draw(t, "order")
+}
+
+// The same events in any order, some of them repeated, make the same lead.
+func TestLeadIsTheSameInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		some := rapid.SliceOfNDistinct(rapid.IntRange(0, len(bodies)-1), 1, len(bodies), rapid.ID).Draw(t, "events")
+		chosen := make([]string, len(some))
+		inOrder := make([]int, len(some))
+		for i, n := range some {
+			chosen[i], inOrder[i] = bodies[n], i
+		}
+		want := leadOf(t, scripted(kindOf, chosen, inOrder))
+		got := leadOf(t, scripted(kindOf, chosen, order(t, len(chosen))))
+		if got != want {
+			t.Fatalf("lead\n got %s\nwant %s", got, want)
+		}
+	})
+}
+
+func leadOf(t *rapid.T, s script) string {
+	dir := tempDir(t)
+	p := projections.NewLeads(meaning)
+	folded(t, dir, s, 100, nil, p)
+	r, err := projections.NewRunner(dir, s, projections.Options{Logger: quiet.Logger}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	lead, ok, err := projections.LeadsView{Runner: r, Meaning: meaning}.Get("c1")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	lead.AsOf = "" // the newest entry, which a repetition moves
+	raw, err := json.MarshalIndent([]any{lead, lead.Facts, lead.Known}, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// The rows of a view do not depend on the size of batches, nor on where its
+// process was stopped.
+func TestRowsAreTheSameForAnyBatching(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := scripted(kindOf, bodies, order(t, len(bodies)))
+		p := projections.NewLeads(meaning)
+		dir, again := tempDir(t), tempDir(t)
+		folded(t, dir, s, 1000, nil, p)
+		n := len(s)
+		a := rapid.IntRange(0, n).Draw(t, "first stop")
+		b := rapid.IntRange(a, n).Draw(t, "second stop")
+		folded(t, again, s, rapid.IntRange(1, 9).Draw(t, "batch"), []int{a, b}, p)
+		equalRows(t, dump(t, again, s, p), dump(t, dir, s, p))
+	})
+}
