@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"go.etcd.io/bbolt"
@@ -55,14 +57,14 @@ var arrived = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // scripted puts the bodies in a ledger in that order. The id of a body is its
 // place in bodies; a repetition has a higher one.
-func scripted(kind func(body string) string, bodies []string, order []int) script {
+func scripted(bodies []string, order []int) script {
 	var s script
 	times := map[int]int{}
 	for _, i := range order {
 		e := ledger.Entry{Seq: ledger.Seq(len(s) + 1), Recorded: arrived}
 		e.ID[9], e.ID[10] = byte(times[i]), byte(i+1)
 		times[i]++
-		e.Draft = ledger.Draft{Kind: kind(bodies[i]), Subject: "c1", Location: "loc", Body: []byte(bodies[i])}
+		e.Draft = draftOf(bodies[i])
 		s = append(s, e)
 	}
 	return s
@@ -174,16 +176,44 @@ var bodies = []string{
 	seed(8, "message.sent", `,"message_id":"m4","channel":"sms","content":"Bye"`),
 	seed(9, "campaign.opened", `,"campaign_id":"x"`),
 	seed(9, "campaign.clicked", `,"campaign_id":"x"`),
+	flat(5, "ContactUpdate", `,"id":"c1","firstName":"Jon","email":"John@example.com","dnd":false,"tags":["c"],"customFields":[{"id":"cf1","value":"200000-250000"},{"id":"cf2","value":"77"}]`),
+	flat(6, "ContactUpdate", `,"id":"c1","firstName":"Jon","phone":"+1555","customFields":[{"id":"cf1","value":"210000-250000"}]`),
+	flat(9, "ContactDelete", `,"id":"c1"`),
+	flat(7, "OpportunityUpdate", `,"id":"o1","contactId":"c1","name":"123 Main Street - Buyer","monetaryValue":420000,"status":"lost","pipelineStageId":"s1","lostReasonId":"r1"`),
+	flat(7, "OpportunityStatusUpdate", `,"id":"o1","contactId":"c1","name":"123 Main Street - Buyer","monetaryValue":420000,"status":"lost"`),
+	flat(9, "OpportunityStatusUpdate", `,"id":"o1","contactId":"c1","monetaryValue":420000,"status":"open"`),
+	flat(8, "AppointmentUpdate", `,"appointment":{"id":"a1","contactId":"c1","appointmentStatus":"noshow","startTime":"2026-01-16T14:00:00+05:30"}`),
+	flat(8, "InboundMessage", `,"contactId":"c1","messageId":"m5","messageType":"SMS","body":"budget 480000"`),
+	flat(8, "LCEmailStats", `,"webhookPayload":{"event":"opened","recipient":"JOHN@example.com"}`),
+	flat(9, "LCEmailStats", `,"webhookPayload":{"event":"unsubscribed","recipient":"new@example.com"}`),
+	`ghl.read {"what":"custom_fields","location_id":"loc","items":[{"id":"cf1","name":"Budget","fieldKey":"contact.budget"},{"id":"cf2","name":"AI Score","fieldKey":"contact.ai_score"}]}`,
+	`ghl.read {"what":"lost_reasons","location_id":"loc","items":[{"id":"r1","name":"Bought elsewhere"}]}`,
+	`clock.ticked {}`,
 }
 
 func seed(minute int, kind, data string) string {
 	return fmt.Sprintf(`{"type":%q,"timestamp":"2026-01-10T10:%02d:00Z","data":{"contact_id":"c1"%s}}`, kind, minute, data)
 }
 
-func kindOf(body string) string {
-	var b struct{ Type string }
-	_ = json.Unmarshal([]byte(body), &b)
-	return b.Type
+// flat is an event in GoHighLevel's own dialect.
+func flat(minute int, kind, fields string) string {
+	return fmt.Sprintf(`{"type":%q,"locationId":"loc","timestamp":"2026-01-10T10:%02d:00.000Z"%s}`, kind, minute, fields)
+}
+
+// draftOf is what the webhook makes of a body; other bodies are the service's
+// own, with their kind in front.
+func draftOf(body string) ledger.Draft {
+	d := ledger.Draft{Location: "loc", Body: []byte(body)}
+	if kind, own, ok := strings.Cut(body, " {"); ok {
+		d.Kind, d.Body = kind, []byte("{"+own)
+		return d
+	}
+	ev, err := ghl.ParseEvent(d.Body, "")
+	if err != nil {
+		panic(fmt.Sprint(body, err))
+	}
+	d.Kind, d.Subject = string(ev.Type), ev.ContactID
+	return d
 }
 
 // order draws an order of n things, some of them repeated.
@@ -205,8 +235,8 @@ func TestLeadIsTheSameInAnyOrder(t *testing.T) {
 		for i, n := range some {
 			chosen[i], inOrder[i] = bodies[n], i
 		}
-		want := leadOf(t, scripted(kindOf, chosen, inOrder))
-		got := leadOf(t, scripted(kindOf, chosen, order(t, len(chosen))))
+		want := leadOf(t, scripted(chosen, inOrder))
+		got := leadOf(t, scripted(chosen, order(t, len(chosen))))
 		if got != want {
 			t.Fatalf("lead\n got %s\nwant %s", got, want)
 		}
@@ -223,7 +253,7 @@ func leadOf(t *rapid.T, s script) string {
 	}
 	defer r.Close()
 	lead, ok, err := projections.LeadsView{Runner: r, Meaning: meaning}.Get("c1")
-	if err != nil || !ok {
+	if err != nil {
 		t.Fatal(ok, err)
 	}
 	lead.AsOf = "" // the newest entry, which a repetition moves
@@ -238,7 +268,7 @@ func leadOf(t *rapid.T, s script) string {
 // process was stopped.
 func TestRowsAreTheSameForAnyBatching(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := scripted(kindOf, bodies, order(t, len(bodies)))
+		s := scripted(bodies, order(t, len(bodies)))
 		p := projections.NewLeads(meaning)
 		dir, again := tempDir(t), tempDir(t)
 		folded(t, dir, s, 1000, nil, p)
