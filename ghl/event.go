@@ -53,7 +53,7 @@ func (t Type) Known() bool { return t != "" && !strings.HasPrefix(string(t), unk
 // Dialect is the shape of a body.
 type Dialect string
 
-// The four shapes in the wild (CONTRACT section 3).
+// The four shapes in the wild.
 const (
 	Seed     Dialect = "seed"     // {type, timestamp, data{snake_case}}
 	Flat     Dialect = "ghl"      // GoHighLevel's own: flat camelCase

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// The contact fields that this service writes, by key (CONTRACT section 6).
+// The contact fields that this service writes, by key.
 // They are never read as features: what we wrote is not evidence.
 const (
 	FieldScore        = "ai_score"

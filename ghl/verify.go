@@ -31,7 +31,20 @@ type Signature struct {
 	PathToken string   // the path's last part, where GoHighLevel cannot set headers
 }
 
-// The schemes (CONTRACT section 3).
+// SignatureFrom reads a Signature from a request's headers. Pass
+// r.Header.Values: a look into the map itself by "X-GHL-Signature" finds
+// nothing, for Go's canonical form is X-Ghl-Signature.
+func SignatureFrom(values func(name string) []string) Signature {
+	return Signature{
+		GHL:       values("X-GHL-Signature"),
+		Timestamp: values("X-GHL-Timestamp"),
+		WH:        values("X-WH-Signature"),
+		Bearer:    values("Authorization"),
+		Token:     values("X-GHL-Token"),
+	}
+}
+
+// The schemes of signing.
 const (
 	SchemeHMAC    = "hmac"
 	SchemeEd25519 = "ed25519"
