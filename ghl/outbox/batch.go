@@ -38,6 +38,7 @@ type Feedback struct {
 type batch struct {
 	*Planner
 	drafts   []ledger.Draft
+	advance  Advance
 	scores   map[string]scoring.Score
 	answered map[string]time.Time
 }
@@ -56,10 +57,24 @@ func (b *batch) plan(e ledger.Entry) error {
 		return nil // its view parks it; a new version that can read it reads it again
 	}
 	lead, ok, err := b.lead(e, ev)
-	if err != nil || !ok || lead.Status == projections.StatusDeleted {
+	if err != nil || lead.Status == projections.StatusDeleted {
 		return err
 	}
-	echo, err := b.isEcho(e, ev, lead)
+	if !ok {
+		if e.Subject != "" {
+			b.skip(e)
+		}
+		return nil
+	}
+	m, ok, err := b.Leads.Moment(lead.ContactID, e.Seq)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		b.skip(e) // its view has set it aside
+		return nil
+	}
+	echo, err := b.isEcho(ev, m, lead)
 	if err != nil || echo {
 		return err
 	}
@@ -197,28 +212,6 @@ func feedback(c Case) (Feedback, bool) {
 		fb.Score, fb.ModelID = &c.Before.Value, c.Before.ModelID
 	}
 	return fb, true
-}
-
-// isEcho reports whether an event is GoHighLevel telling us what we wrote:
-// it changed nothing but fields of ours, to what we asked or it has confirmed.
-func (b *batch) isEcho(e ledger.Entry, ev ghl.Event, lead projections.Lead) (bool, error) {
-	if ev.Type != ghl.ContactUpdated {
-		return false, nil
-	}
-	m, ok, err := b.Leads.Moment(lead.ContactID, e.Seq)
-	if err != nil || !ok {
-		return false, err
-	}
-	if len(m.Changed) == 0 {
-		return ev.Contact != nil && ev.Contact.Snapshot && lead.Score != nil, nil
-	}
-	for name, value := range m.Changed {
-		key, custom := strings.CutPrefix(name, "custom_fields.")
-		if !custom || !ghl.IsOurs(key) || !ghl.SameValue(value, lead.Asked[key]) && !ghl.SameValue(value, lead.Known[key]) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // isEvent reports whether a kind is a delivery's, not the service's own.

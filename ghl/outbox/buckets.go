@@ -19,13 +19,14 @@ const (
 var (
 	placeKey    = []byte("place")
 	restoredKey = []byte("restored")
+	tickedKey   = []byte("ticked")
 )
 
 // buckets are the buckets of Pending's view.
 type buckets struct {
 	effects, states, contacts, causes, queue, counts *bbolt.Bucket
 	holds, paused, sent, gone, deals, answered       *bbolt.Bucket
-	facts                                            *bbolt.Bucket
+	facts, skipped                                   *bbolt.Bucket
 }
 
 // named returns where each bucket of the view belongs.
@@ -33,7 +34,7 @@ func (b *buckets) named() map[string]**bbolt.Bucket {
 	return map[string]**bbolt.Bucket{
 		"effects": &b.effects, "states": &b.states, "contacts": &b.contacts, "causes": &b.causes,
 		"queue": &b.queue, "counts": &b.counts, "holds": &b.holds, "paused": &b.paused, "sent": &b.sent,
-		"gone": &b.gone, "deals": &b.deals, "answered": &b.answered, "facts": &b.facts,
+		"gone": &b.gone, "deals": &b.deals, "answered": &b.answered, "facts": &b.facts, "skipped": &b.skipped,
 	}
 }
 
@@ -190,6 +191,25 @@ func sentKey(location string, at time.Time, id ulid.ULID) []byte {
 // holdKey is a location's hold: of every call, or of one kind.
 func holdKey(location string, call Call) []byte {
 	return append(append([]byte(location), 0), call...)
+}
+
+// newest yields a contact's effects, newest first.
+func (b *buckets) newest(contact string) func(yield func(ulid.ULID) bool) {
+	return func(yield func(ulid.ULID) bool) {
+		prefix := contactKey(contact)
+		c := b.contacts.Cursor()
+		k, _ := c.Seek(append(append([]byte(nil), prefix...), 0xff))
+		if k == nil {
+			k, _ = c.Last()
+		} else {
+			k, _ = c.Prev()
+		}
+		for ; k != nil && hasPrefix(k, prefix); k, _ = c.Prev() {
+			if !yield(ulid.ULID(k[len(prefix):])) {
+				return
+			}
+		}
+	}
 }
 
 // keysFrom yields the keys with the prefix, from the given one on. They are

@@ -7,7 +7,6 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
-	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -73,11 +72,7 @@ func TestCourierRetries(t *testing.T) {
 		}
 
 		w.ghl.refuse = nil
-		id, _ := ledger.ParseID(dead.ID)
-		if _, err := (outbox.Acts{Log: w.log, Pending: w.pending}).Retry(t.Context(), id, "ann"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		w.act(dead, outbox.Acts.Retry)
 		if e := w.effects()[0]; e.State != outbox.StateDelivered || e.Attempts != 4 {
 			t.Errorf("after a retry: %+v, want delivered at the 4th attempt", e)
 		}

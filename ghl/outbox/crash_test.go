@@ -104,10 +104,7 @@ func (w *world) retryDead(between func()) {
 		if e.State != outbox.StateDead {
 			continue
 		}
-		id, _ := ledger.ParseID(e.ID)
-		if _, err := (outbox.Acts{Log: w.log, Pending: w.pending}).Retry(w.t.Context(), id, "ann"); err != nil {
-			w.t.Fatal(err)
-		}
+		w.act(e, outbox.Acts.Retry)
 	}
 	w.live(time.Hour, between)
 }

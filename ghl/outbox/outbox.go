@@ -32,6 +32,7 @@ const (
 const (
 	LedgerRestored = "ledger.restored"
 	ClockTicked    = "clock.ticked"
+	RescoreAsked   = "audit.leads.rescore" // of its Location, or of all
 	SenderPaused   = "audit.sender.pause"  // of its Location, or of all
 	SenderResumed  = "audit.sender.resume" // of its Location, or of all; ends holds of a location too
 )

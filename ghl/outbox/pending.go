@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/oklog/ulid/v2"
@@ -28,7 +29,8 @@ import (
 //	gone      contact                     → nothing; GoHighLevel has it no more
 //	deals     opportunity                 → deal as JSON
 //	answered  contact                     → time of the last automatic answer
-//	facts     place, restored             → seq, entry id
+//	skipped   event                       → nothing; it could not be planned yet
+//	facts     place, restored, ticked     → seq, entry id, time
 //
 // A contact is preceded by its length, so no contact's keys are a prefix of
 // another's.
@@ -80,10 +82,14 @@ var folds = map[string]func(*buckets, ledger.Entry) error{
 	SenderResumed:  (*buckets).resume,
 	LedgerRestored: (*buckets).restored,
 
-	"opportunity.created": (*buckets).deal,
-	"opportunity.updated": (*buckets).deal,
-	"opportunity.won":     (*buckets).deal,
-	"opportunity.lost":    (*buckets).deal,
+	PlannerAdvanced:           (*buckets).advanced,
+	ClockTicked:               (*buckets).ticked,
+	projections.KindForgotten: (*buckets).forget,
+
+	string(ghl.OpportunityCreated): (*buckets).deal,
+	string(ghl.OpportunityUpdated): (*buckets).deal,
+	string(ghl.OpportunityWon):     (*buckets).deal,
+	string(ghl.OpportunityLost):    (*buckets).deal,
 }
 
 // advance moves the planner's place, which never goes back.
@@ -145,6 +151,14 @@ func (b *buckets) remember(e ledger.Entry, r *record) error {
 		return err
 	}
 	return b.answered.Put([]byte(e.Subject), at)
+}
+
+func (b *buckets) ticked(e ledger.Entry) error {
+	at, err := e.Occurred.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	return b.facts.Put(tickedKey, at)
 }
 
 // receipt folds an entry that answers a request into its record.

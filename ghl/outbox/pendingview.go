@@ -58,6 +58,17 @@ func (v PendingView) Place() (place ledger.Seq, err error) {
 	return place, err
 }
 
+// Ticked returns the day of the newest clock.ticked; zero before the first.
+func (v PendingView) Ticked() (at time.Time, err error) {
+	err = v.read(func(b *buckets) error {
+		if t := b.facts.Get(tickedKey); t != nil {
+			return at.UnmarshalBinary(t)
+		}
+		return nil
+	})
+	return at, err
+}
+
 // Get returns the effect that was requested by the entry with that id.
 func (v PendingView) Get(id ulid.ULID) (e Effect, ok bool, err error) {
 	r, err := v.record(id)

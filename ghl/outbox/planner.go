@@ -44,6 +44,7 @@ type PlannerConfig struct {
 	Pending PendingView
 	Leads   Leads
 	Scorer  Scorer
+	Roll    Roll // the leads that a tick or a new model is answered for; nil answers for none
 	Rules   []Rule
 	Mode    Mode // Live where empty
 	Logger  *slog.Logger
@@ -105,12 +106,15 @@ func (p *Planner) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Pending.Wait(ctx, head.Seq); err != nil {
+	if err := p.catchUp(ctx, head.Seq); err != nil {
 		return err
 	}
 	p.place, err = p.Pending.Place()
 	p.written, p.own = p.place, head.Seq
-	return err
+	if err != nil {
+		return err
+	}
+	return p.resume(ctx)
 }
 
 // planBatch answers the entries of a batch. A tick is answered by itself,
@@ -149,11 +153,16 @@ func (p *Planner) answer(ctx context.Context, entries []ledger.Entry) error {
 			continue
 		}
 		events++
-		if err := b.plan(e); err != nil {
+		if err := b.guard(e, func() error { return b.plan(e) }); err != nil {
 			return fmt.Errorf("plan %s %d: %w", e.Kind, e.Seq, err)
 		}
 	}
 	p.place = through
+	more, err := b.advanced(fmt.Sprintf("skipped:%d", through))
+	if err != nil {
+		return err
+	}
+	b.drafts = append(b.drafts, more...)
 	if len(b.drafts) == 0 && events == 0 && through-p.written < maxUnwritten {
 		return nil // only what the service wrote itself: saying so would never end
 	}

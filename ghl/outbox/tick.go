@@ -2,14 +2,153 @@ package outbox
 
 import (
 	"context"
+	"fmt"
+	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
-// fansOut reports whether an entry is answered for every lead.
-func fansOut(e ledger.Entry) bool { return e.Kind == ClockTicked }
+// Roll lists the leads, page by page.
+type Roll interface {
+	List(projections.LeadFilter) (leads []projections.Lead, next string, err error)
+}
 
-// fanOut answers an entry for every lead.
+// wide has the kinds that are answered for every lead, and how far a score
+// must have moved to be recorded and sent, where neither tier nor first action
+// changed.
+var wide = map[string]float64{
+	ClockTicked:         5,
+	"model.promoted":    0.005,
+	"model.rolled_back": 0.005,
+	RescoreAsked:        0.005,
+}
+
+// fansOut reports whether an entry is answered for every lead.
+func fansOut(e ledger.Entry) bool { return wide[e.Kind] != 0 }
+
+// rollPage is how many leads are answered in one append.
+const rollPage = 128
+
+// fanOut answers an entry for every lead. The answers are keyed by entry and
+// contact, so after a crash it begins again and writes only what is missing;
+// the place moves when all of them are there.
 func (p *Planner) fanOut(ctx context.Context, e ledger.Entry) error {
+	if err := p.catchUp(ctx, e.Seq); err != nil || p.Roll == nil {
+		return err
+	}
+	filter := projections.LeadFilter{Limit: rollPage, Location: e.Location}
+	for more := true; more; more = filter.After != "" {
+		leads, next, err := p.Roll.List(filter)
+		if err != nil {
+			return fmt.Errorf("list leads for %s %d: %w", e.Kind, e.Seq, err)
+		}
+		if err := p.answerFor(ctx, e, leads); err != nil {
+			return err
+		}
+		filter.After = next
+	}
+	p.place = e.Seq
 	return p.append(ctx, e.Seq, nil)
+}
+
+func (p *Planner) answerFor(ctx context.Context, e ledger.Entry, leads []projections.Lead) error {
+	b := newBatch(p)
+	for _, lead := range leads {
+		if err := b.guard(e, func() error { return b.rescore(e, lead) }); err != nil {
+			return err
+		}
+	}
+	if len(b.drafts) == 0 {
+		return ctx.Err()
+	}
+	return p.append(ctx, 0, b.drafts)
+}
+
+// rescore scores a lead for an entry that is not about it. A lead that was
+// never scored has its own event to wait for.
+func (b *batch) rescore(e ledger.Entry, lead projections.Lead) error {
+	if lead.Score == nil || lead.Status == projections.StatusDeleted {
+		return nil
+	}
+	c, err := b.newCase(e, ghl.Event{Type: ClockTicked, Time: e.Occurred}, lead)
+	if err != nil || !differs(*c.Before, *c.Lead.Score, wide[e.Kind]) {
+		return err
+	}
+	if err := b.add(LeadScored, "scored:"+ledger.FormatID(e.ID)+":"+lead.ContactID, c, scored(c)); err != nil {
+		return err
+	}
+	return b.ask(c)
+}
+
+// Clock appends clock.ticked once a day, so that scores decay by entries and
+// not by the clock, and a replay decays alike.
+type Clock struct {
+	Log     ledger.Log
+	Pending PendingView
+	Now     func() time.Time // time.Now where nil
+}
+
+// maxMissedTicks is how many days of downtime are caught up.
+const maxMissedTicks = 7
+
+// Run ticks until ctx ends, which is no error. Days that passed while nobody
+// ticked are caught up, oldest first.
+func (c Clock) Run(ctx context.Context) error {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	head, err := c.Log.Head(ctx)
+	if err == nil {
+		err = c.Pending.Wait(ctx, head.Seq)
+	}
+	last, lastErr := c.Pending.Ticked()
+	if err == nil {
+		err = lastErr
+	}
+	for err == nil {
+		today := c.Now().UTC().Truncate(day)
+		for at := firstTick(last, today); err == nil && !at.After(today); at = at.Add(day) {
+			err = c.tick(ctx, at)
+		}
+		last = today
+		if err == nil {
+			err = c.sleep(ctx, today.Add(day))
+		}
+	}
+	return ended(ctx, err)
+}
+
+const day = 24 * time.Hour
+
+// firstTick is the day after the last tick, if that is not too long ago. A
+// ledger that was never ticked begins today.
+func firstTick(last, today time.Time) time.Time {
+	if last.IsZero() {
+		return today
+	}
+	first := last.UTC().Truncate(day).Add(day)
+	if earliest := today.Add(-(maxMissedTicks - 1) * day); first.Before(earliest) {
+		return earliest
+	}
+	return first
+}
+
+func (c Clock) tick(ctx context.Context, at time.Time) error {
+	_, err := appendPatiently(ctx, c.Log, []ledger.Draft{{
+		Kind: ClockTicked, Key: "tick:" + at.Format(time.DateOnly), Occurred: at,
+	}})
+	return err
+}
+
+func (c Clock) sleep(ctx context.Context, until time.Time) error {
+	timer := time.NewTimer(until.Sub(c.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger/memlog"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"github.com/oklog/ulid/v2"
 )
 
 const location = "location_1"
@@ -314,4 +315,17 @@ func (fakeScorer) Score(f scoring.Facts) scoring.Score {
 	}
 	s.Actions = []scoring.Action{{Action: "Call now", Code: "call_now"}}
 	return s
+}
+
+// act does to an effect what a person would, and waits for what follows.
+func (w *world) act(e outbox.Effect, act func(outbox.Acts, context.Context, ulid.ULID, string) (outbox.Effect, error)) {
+	w.t.Helper()
+	id, err := ledger.ParseID(e.ID)
+	if err == nil {
+		_, err = act(outbox.Acts{Log: w.log, Pending: w.pending}, w.t.Context(), id, "ann")
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	synctest.Wait()
 }
