@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/nicholas-fedor/shoutrrr"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
@@ -69,18 +70,19 @@ func schemes(urls []string) string {
 	return strings.Join(list, ", ")
 }
 
-// Alert logs and sends what needs a person. code is one of a closed list;
-// alerts of one code are gathered after the first.
-func (a *alerts) Alert(severity, code, text string) {
-	a.log.Error("alert", "severity", severity, "code", code, "text", text)
+// Alert implements outbox.Alerter: it logs what needs a person, and has it
+// sent. Alerts of one group are gathered after the first.
+func (a *alerts) Alert(x outbox.Alert) {
+	a.log.Error("alert", "severity", x.Severity, "group", x.Group, "title", x.Title, "text", x.Text, "count", max(x.Count, 1))
+	text := fmt.Sprintf("[%s] %s\n%s", x.Severity, x.Title, x.Text)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if g, ok := a.groups[code]; ok {
-		g.more++
+	if g, ok := a.groups[x.Group]; ok {
+		g.more += max(x.Count, 1)
 		g.newest = text
 		return
 	}
-	a.groups[code] = &alertGroup{newest: fmt.Sprintf("[%s] %s", severity, text)}
+	a.groups[x.Group] = &alertGroup{newest: text}
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -108,16 +110,16 @@ func (a *alerts) Run(ctx context.Context) error {
 func (a *alerts) due(now time.Time, all bool) (texts []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for code, g := range a.groups {
+	for name, g := range a.groups {
 		switch {
 		case g.quietUntil.IsZero():
 			texts = append(texts, g.newest)
 			g.quietUntil = now.Add(alertQuiet)
 		case g.more > 0 && (all || now.After(g.quietUntil)):
-			texts = append(texts, fmt.Sprintf("%d more of %s; the newest: %s", g.more, code, g.newest))
+			texts = append(texts, fmt.Sprintf("%d more of %s; the newest: %s", g.more, name, g.newest))
 			g.more, g.quietUntil = 0, now.Add(alertQuiet)
 		case now.After(g.quietUntil):
-			delete(a.groups, code)
+			delete(a.groups, name)
 		}
 	}
 	return texts

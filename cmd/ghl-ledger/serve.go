@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+)
+
+type serveCmd struct {
+	Config `embed:""`
+}
+
+// Help is what serve --help says beside its flags.
+func (serveCmd) Help() string { return serveExitCodes }
+
+// Run serves until SIGTERM or SIGINT; SIGHUP reads the keys anew.
+func (c *serveCmd) Run(ctx context.Context, con *console) error {
+	c.complete(con.set)
+	if err := c.check(); err != nil {
+		return fmt.Errorf("the configuration is not complete:\n%w\n`ghl-ledger init` writes a good one, `ghl-ledger demo` needs none", err)
+	}
+	log := newLogger(con.err, c.LogLevel, c.LogFormat)
+	for _, w := range c.warnings() {
+		log.Warn(w)
+	}
+	s, err := openService(c.Config, log, leave(log))
+	if err != nil {
+		return storageError(c.DataDir, err)
+	}
+	d, err := c.listen()
+	if err != nil {
+		return errors.Join(err, s.runner.Close(), s.ledger.Close())
+	}
+	stop := s.reloadOnHangup(ctx)
+	defer stop()
+	log.Info("serving", "webhooks", d.public.Addr().String(), "admin", d.admin.Addr().String(), "data", c.DataDir, "effects", c.Effects)
+	return storageError(c.DataDir, s.run(ctx, d))
+}
+
+// leave ends the process at once when the storage is in doubt: whoever waits
+// for an answer gets none, and sends again. The next start reads the disk.
+func leave(log *slog.Logger) func(error) {
+	return func(err error) {
+		log.Error("storage in doubt: leaving without an answer", "err", err)
+		os.Exit(exitStorageDoubt)
+	}
+}
+
+// storageError gives what the ledger's files did to us its own exit code.
+func storageError(dir string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, boltlog.ErrLocked):
+		return codedError{exitLocked, fmt.Errorf("%s: %w: stop the other service first, or set LEDGER_DATA_DIR", dir, err)}
+	case errors.Is(err, ledger.ErrCorrupt):
+		return codedError{exitCorrupt, fmt.Errorf("%s: %w: nothing was served; look with `ghl-ledger verify --data %s`, or restore a backup", dir, err, dir)}
+	case errors.Is(err, ledger.ErrDoubt):
+		return codedError{exitStorageDoubt, fmt.Errorf("%s: %w", dir, err)}
+	}
+	return err
+}
+
+func (s *service) reloadOnHangup(ctx context.Context) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangup {
+			if err := s.reloadKeys(); err != nil {
+				s.log.Error("keys not reloaded: the old ones stay", "err", err)
+				continue
+			}
+			s.log.Info("keys reloaded")
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		close(hangup)
+		<-done
+	}
+}
+
+// newLogger returns the log of the service: text on a terminal, else JSON.
+func newLogger(w io.Writer, level, format string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: l}
+	if format == "text" || format == "auto" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}

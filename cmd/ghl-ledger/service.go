@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ghl/ghlapi"
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/enterprisehub/ghl-ledger/handlers"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"golang.org/x/sync/errgroup"
+)
+
+// drainTime is how long requests under way may take when the service ends.
+const drainTime = 15 * time.Second
+
+// service is the whole: one ledger, the views folded from it, the planner and
+// the courier that act on it, and two doors.
+type service struct {
+	cfg      Config
+	log      *slog.Logger
+	ledger   *boltlog.Log
+	runner   *projections.Runner
+	leads    projections.LeadsView
+	pending  outbox.PendingView
+	api      *ghlapi.Client
+	planner  *outbox.Planner
+	courier  *outbox.Courier
+	alerts   *alerts
+	keys     atomic.Pointer[ghl.Keys]
+	draining atomic.Bool
+}
+
+// meaning is how texts and fields are read by every fold.
+var meaning = projections.Meaning{Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress}
+
+// openService opens the ledger and wires the rooms. doubt is called when the
+// storage is in doubt, before anybody is answered; it should not return.
+func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, err error) {
+	s = &service{cfg: cfg, log: log}
+	if err := s.reloadKeys(); err != nil {
+		return nil, err
+	}
+	if s.alerts, err = newAlerts(cfg.AlertURL, log); err != nil {
+		return nil, err
+	}
+	templates, err := readTemplates(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	s.ledger, err = boltlog.Open(cfg.DataDir, boltlog.Options{Logger: log, MinFree: int64(cfg.MinFreeDisk), Doubt: doubt})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.ledger.Close())
+		}
+	}()
+	s.runner, err = projections.NewRunner(filepath.Join(cfg.DataDir, "views"), s.ledger,
+		projections.Options{Logger: log}, projections.NewLeads(meaning), outbox.Pending{})
+	if err != nil {
+		return nil, err
+	}
+	s.leads = projections.LeadsView{Runner: s.runner, Meaning: meaning}
+	s.pending = outbox.PendingView{Views: s.runner}
+	s.wireOutbox(templates)
+	return s, nil
+}
+
+// readTemplates reads the operator's texts, where there are any.
+func readTemplates(dataDir string) (*outbox.Templates, error) {
+	var dir fs.FS
+	path := filepath.Join(dataDir, "templates")
+	if _, err := os.Stat(path); err == nil {
+		dir = os.DirFS(path)
+	}
+	t, err := outbox.ParseTemplates(dir, time.Local)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+func (s *service) wireOutbox(templates *outbox.Templates) {
+	c := s.cfg
+	s.api = ghlapi.New(ghlapi.Config{
+		BaseURL: c.APIBaseURL, Version: c.APIVersion, Token: c.token,
+		Rate: ghlapi.Rate(c.APIRate), Daily: c.APIDaily,
+	})
+	s.planner = outbox.NewPlanner(outbox.PlannerConfig{
+		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Mode: outbox.Mode(c.Effects), Logger: s.log,
+		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
+	})
+	s.courier = outbox.NewCourier(outbox.CourierConfig{
+		Log: s.ledger, Pending: s.pending, Leads: s.leads, Contacts: s.api, Deeds: s.api, Templates: templates,
+		HasKey: func(location string) bool { return c.token(location) != "" }, Mode: outbox.Mode(c.Effects),
+		Retry:   outbox.Retry{Max: c.RetryMax, Initial: c.RetryInitial, Factor: c.RetryFactor, MaxDelay: c.RetryMaxDelay},
+		Cap:     outbox.Cap{Messages: c.MessageCap.N, Per: c.MessageCap.Per},
+		Alerter: s.alerts, Logger: s.log,
+	})
+}
+
+// reloadKeys reads the keys of webhook senders anew. Deliveries under way keep
+// those that they began with.
+func (s *service) reloadKeys() error {
+	keys, err := s.cfg.keys()
+	if err != nil {
+		return err
+	}
+	s.keys.Store(&keys)
+	return nil
+}
+
+// doors are the listeners: one for webhooks, one for people. They may be one.
+type doors struct{ public, admin net.Listener }
+
+// listen opens the doors of the configuration.
+func (c *Config) listen() (d doors, err error) {
+	if d.public, err = net.Listen("tcp", c.Listen); err != nil {
+		return d, fmt.Errorf("LEDGER_LISTEN: %w", err)
+	}
+	if c.AdminListen == c.Listen {
+		d.admin = d.public
+		return d, nil
+	}
+	if d.admin, err = net.Listen("tcp", c.AdminListen); err != nil {
+		return d, errors.Join(fmt.Errorf("LEDGER_ADMIN_LISTEN: %w", err), d.public.Close())
+	}
+	return d, nil
+}
+
+// run serves until ctx ends, then drains: no new requests, those under way
+// answered, receipts of calls under way recorded, the ledger closed. It
+// returns why it ended; nil when ctx did.
+func (s *service) run(ctx context.Context, d doors) error {
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	g, working := errgroup.WithContext(working)
+	g.Go(func() error { return s.runner.Run(working) })
+	g.Go(func() error { return s.planner.Run(working) })
+	g.Go(func() error { return s.courier.Run(working) })
+	g.Go(func() error { return s.alerts.Run(working) })
+	g.Go(func() error {
+		defer stopWork()
+		return s.serve(ctx, working, d)
+	})
+	err := errors.Join(g.Wait(), s.runner.Close(), s.ledger.Close())
+	s.log.Info("stopped", "err", err)
+	return err
+}
+
+// serve answers until ctx ends or a worker has failed, then drains.
+func (s *service) serve(ctx, working context.Context, d doors) error {
+	trusted, err := s.trusted()
+	if err != nil {
+		return err
+	}
+	servers := map[net.Listener]*http.Server{}
+	deps := s.deps(trusted)
+	if d.public == d.admin {
+		servers[d.public] = handlers.NewServer(handlers.Both(deps), s.log)
+	} else {
+		servers[d.public] = handlers.NewServer(handlers.Public(deps), s.log)
+		servers[d.admin] = handlers.NewServer(handlers.Admin(deps), s.log)
+	}
+	var g errgroup.Group
+	for l, server := range servers {
+		g.Go(func() error {
+			if err := server.Serve(handlers.Guard(l, 0, trusted)); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	select {
+	case <-ctx.Done():
+	case <-working.Done():
+	}
+	return errors.Join(s.drain(ctx, servers), g.Wait())
+}
+
+// drain ends the servers: what is under way is answered.
+func (s *service) drain(ctx context.Context, servers map[net.Listener]*http.Server) error {
+	s.draining.Store(true)
+	s.log.Info("draining")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	for _, server := range servers {
+		if err := server.Shutdown(ctx); err != nil {
+			s.log.Warn("cut what was under way", "err", err)
+			_ = server.Close() // the time is over
+		}
+	}
+	return nil
+}
+
+func (s *service) trusted() (list []netip.Prefix, err error) {
+	for _, text := range s.cfg.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(text)
+			if aerr != nil {
+				return nil, fmt.Errorf("LEDGER_TRUSTED_PROXIES %q: want an address or a network like 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
