@@ -37,6 +37,7 @@ type cli struct {
 	Init    initCmd    `cmd:"" help:"Write .env with fresh secrets, and say what to paste into GoHighLevel."`
 	Serve   serveCmd   `cmd:"" help:"Run the service."`
 	Config  configCmd  `cmd:"" help:"Check or print the configuration."`
+	Trigger triggerCmd `cmd:"" help:"Send a signed sample event to a running service."`
 	Sign    signCmd    `cmd:"" help:"Sign a webhook body, or explain why a signature does not match."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
