@@ -6,6 +6,7 @@
 #   make bench    the benchmarks
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
 #   make build    ./ghl-ledger
+#   make release  dist/ for linux amd64 and arm64, with checksums
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -44,6 +45,16 @@ race:
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...
+
+# The version is that of the tag, or of the commit where there is none.
+VERSION ?= $(shell git describe --tags --always --dirty)
+
+release:
+	mkdir -p dist
+	for arch in amd64 arm64; do \
+	  GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o dist/ghl-ledger-linux-$$arch ./cmd/ghl-ledger || exit 1; \
+	done
+	cd dist && sha256sum ghl-ledger-linux-* > SHA256SUMS
 
 clean:
 	rm -rf ghl-ledger dist .artifacts
