@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
@@ -20,6 +21,7 @@ var (
 type Acts struct {
 	Log     ledger.Appender
 	Pending PendingView
+	Now     func() time.Time // time.Now where nil
 }
 
 // Retry sends a dead or discarded effect again, or a waiting one now; of a
@@ -54,7 +56,7 @@ func (a Acts) act(ctx context.Context, id ulid.ULID, kind string, body Receipt, 
 	if err := r.allows(kind, from); err != nil {
 		return r.Effect, err
 	}
-	d, err := draft(r, kind, body)
+	d, err := draft(r, kind, body, a.now())
 	if err != nil {
 		return r.Effect, err
 	}
@@ -67,6 +69,13 @@ func (a Acts) act(ctx context.Context, id ulid.ULID, kind string, body Receipt, 
 	}
 	e, _, err := a.Pending.Get(id)
 	return e, err
+}
+
+func (a Acts) now() time.Time {
+	if a.Now == nil {
+		return time.Now()
+	}
+	return a.Now()
 }
 
 // allows says why a person may not do something with r, wrapping ErrState.

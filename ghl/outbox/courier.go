@@ -156,7 +156,7 @@ func (c *Courier) releaseLocation(ctx context.Context, h Hold) error {
 // sayLocation appends an entry about all calls of a location. Its key names
 // the head, since a location may be held any number of times.
 func (c *Courier) sayLocation(ctx context.Context, kind string, h Hold) error {
-	d, err := locationDraft(kind, h, "")
+	d, err := locationDraft(kind, h, c.Now())
 	if err != nil {
 		return err
 	}
@@ -169,21 +169,27 @@ func (c *Courier) sayLocation(ctx context.Context, kind string, h Hold) error {
 }
 
 // keep appends what happened and returns once the pending view includes it.
-// What happened is recorded even if we are shutting down; while the ledger has
-// no room nothing more is sent.
+// What happened is recorded even if we are shutting down, out of the room that
+// the ledger keeps for receipts; while it cannot be, nothing more is sent.
 func (c *Courier) keep(ctx context.Context, ds ...ledger.Draft) error {
-	c.stuck.Add(1)
-	answers, err := appendPatiently(context.WithoutCancel(ctx), c.Log, ds)
+	late, cancel := c.callContext(ctx)
+	defer cancel()
+	late = ledger.WithReserve(late)
+	answers, err := c.Log.Append(late, ds...)
+	if passes(err) {
+		c.stuck.Add(1)
+		answers, err = appendPatiently(late, c.Log, ds)
+		c.stuck.Add(-1)
+	}
 	if err != nil {
-		// Left stuck: nobody sends what could not be recorded.
+		c.stuck.Add(1) // for good: nobody sends what could not be recorded
 		c.Alerter.Alert(Alert{Severity: High, Group: "receipt", Title: "Receipts cannot be recorded: sending has stopped", Text: err.Error()})
 		return fmt.Errorf("record %s of %s: %w", ds[0].Kind, ds[0].Key, err)
 	}
-	c.stuck.Add(-1)
 	return c.Pending.Wait(ctx, answers[len(answers)-1].Entry.Seq)
 }
 
-// free returns once every receipt so far is recorded.
+// free returns once every receipt so far is recorded, or on its way.
 func (c *Courier) free(ctx context.Context) error {
 	for c.stuck.Load() > 0 {
 		select {

@@ -35,6 +35,11 @@ func TestOutboxTellsGHL(t *testing.T) {
 				t.Errorf("%s: cause %s subject %s through %d, want those of the event", answer.Kind, answer.Cause, answer.Subject, answer.Meta.Through)
 			}
 		}
+		for _, e := range w.entries() {
+			if e.Occurred.IsZero() {
+				t.Errorf("%s occurred never", e.Kind)
+			}
+		}
 		if got, want := w.states(), []string{"contact.update:delivered", "sequence.welcome:delivered"}; cmp.Diff(got, want) != "" {
 			t.Errorf("effects = %v, want %v", got, want)
 		}

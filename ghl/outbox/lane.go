@@ -91,7 +91,7 @@ func overtaken(queue []*record) []*record {
 func (c *Courier) supersede(ctx context.Context, old []*record) error {
 	var ds []ledger.Draft
 	for _, r := range old {
-		d, err := draft(r, Superseded, Receipt{Reason: "newer values are asked for"})
+		d, err := draft(r, Superseded, Receipt{Reason: "newer values are asked for"}, c.Now())
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ type verdict struct {
 
 // record appends a receipt of r and waits until the view includes it.
 func (c *Courier) record(ctx context.Context, r *record, v verdict) error {
-	d, err := draft(r, v.kind, v.body)
+	d, err := draft(r, v.kind, v.body, c.Now())
 	if err != nil {
 		return err
 	}
@@ -147,17 +147,17 @@ func (c *Courier) record(ctx context.Context, r *record, v verdict) error {
 
 // draft is a receipt of r. Its key names the newest entry about r, so the same
 // step taken twice is recorded once.
-func draft(r *record, kind string, body Receipt) (ledger.Draft, error) {
+func draft(r *record, kind string, body Receipt, now time.Time) (ledger.Draft, error) {
 	v, err := json.Marshal(body)
 	return ledger.Draft{
 		Kind: kind, Key: kind + ":" + r.id.String() + ":" + r.Last.String(),
-		Subject: r.ContactID, Location: r.LocationID, Cause: r.id, Body: v,
+		Subject: r.ContactID, Location: r.LocationID, Cause: r.id, Occurred: now.UTC(), Body: v,
 	}, err
 }
 
-func locationDraft(kind string, h Hold, by string) (ledger.Draft, error) {
-	v, err := json.Marshal(Receipt{Reason: h.Reason, Call: h.Call, By: by})
-	return ledger.Draft{Kind: kind, Location: h.Location, Body: v}, err
+func locationDraft(kind string, h Hold, now time.Time) (ledger.Draft, error) {
+	v, err := json.Marshal(Receipt{Reason: h.Reason, Call: h.Call})
+	return ledger.Draft{Kind: kind, Location: h.Location, Occurred: now.UTC(), Body: v}, err
 }
 
 // say logs a receipt, and alerts where it needs a person.

@@ -84,7 +84,7 @@ type Receipt struct {
 	Message   any       `json:"message,omitempty"`        // effect.attempted: what is about to be sent
 	Gone      bool      `json:"gone,omitempty"`           // GoHighLevel has no such contact
 	Call      Call      `json:"call,omitempty"`           // of a location's hold: this kind of call only
-	By        string    `json:"by,omitempty"`             // who did it, where a person did
+	By        string    `json:"by,omitempty"`             // the audit entry of the person who did it
 }
 
 // NeedsInvestigation is the status of a dead effect.

@@ -47,6 +47,7 @@ type PlannerConfig struct {
 	Roll    Roll // the leads that a tick or a new model is answered for; nil answers for none
 	Rules   []Rule
 	Mode    Mode // Live where empty
+	Now     func() time.Time
 	Logger  *slog.Logger
 }
 
@@ -64,6 +65,9 @@ type Planner struct {
 func NewPlanner(c PlannerConfig) *Planner {
 	if c.Mode == "" {
 		c.Mode = Live
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -191,6 +195,9 @@ func (p *Planner) append(ctx context.Context, through ledger.Seq, drafts []ledge
 	}
 	for i := range drafts {
 		drafts[i].Meta.Through = through
+		if drafts[i].Occurred.IsZero() {
+			drafts[i].Occurred = p.Now().UTC()
+		}
 	}
 	answers, err := appendPatiently(ctx, p.Log, drafts)
 	if err != nil {
@@ -220,7 +227,7 @@ func anyAdded(answers []ledger.Appended) bool {
 func appendPatiently(ctx context.Context, log ledger.Appender, drafts []ledger.Draft) ([]ledger.Appended, error) {
 	for {
 		answers, err := log.Append(ctx, drafts...)
-		if !errors.Is(err, ledger.ErrFull) && !errors.Is(err, ledger.ErrBusy) {
+		if !passes(err) {
 			return answers, err
 		}
 		select {
@@ -230,3 +237,6 @@ func appendPatiently(ctx context.Context, log ledger.Appender, drafts []ledger.D
 		}
 	}
 }
+
+// passes reports whether an append failed for a time only.
+func passes(err error) bool { return errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrBusy) }
