@@ -32,7 +32,7 @@ func (r rows) read(m Meaning, contact string) (Lead, bool, error) {
 	if err != nil || row.First.isZero() && !row.Forgotten {
 		return Lead{}, false, err
 	}
-	l := &leadReader{Meaning: m, rows: r, contact: contact, row: row}
+	l := &leadReader{Meaning: m.orDefault(), rows: r, contact: contact, row: row}
 	for _, step := range []func() error{l.profile, l.fields, l.preferences, l.deals, l.engagement, l.score} {
 		if err := step(); err != nil {
 			return Lead{}, false, err

@@ -47,17 +47,30 @@ const (
 //	clock        tick → time of the newest clock.ticked
 type Leads struct{ meaning Meaning }
 
-// Meaning is how texts and fields are read.
+// Meaning is how texts and fields are read. A nil field is scoring's own way.
 type Meaning struct {
 	Text        func(string) scoring.Text
 	Preferences func(fields map[string]any) scoring.Preferences
 	Address     func(opportunityName string) string
 }
 
+func (m Meaning) orDefault() Meaning {
+	if m.Text == nil {
+		m.Text = scoring.ReadText
+	}
+	if m.Preferences == nil {
+		m.Preferences = scoring.ReadPreferences
+	}
+	if m.Address == nil {
+		m.Address = scoring.PropertyAddress
+	}
+	return m
+}
+
 var _ Projection = Leads{}
 
 // NewLeads returns the projection.
-func NewLeads(m Meaning) Leads { return Leads{meaning: m} }
+func NewLeads(m Meaning) Leads { return Leads{meaning: m.orDefault()} }
 
 // LeadsName is the name of the leads view.
 const LeadsName = "leads"

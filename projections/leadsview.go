@@ -12,7 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// LeadsView reads the leads view.
+// LeadsView reads the leads view; its Meaning is that of the projection.
 type LeadsView struct {
 	Runner *Runner
 	Meaning

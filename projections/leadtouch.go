@@ -124,6 +124,6 @@ func (r rows) messages(contact string, limit int) (list []messageRow, err error)
 func (m messageRow) fact() scoring.Message {
 	return scoring.Message{
 		At: m.S.time(), Inbound: m.Inbound, Channel: m.Channel,
-		Intent: m.Intent, Sentiment: m.Sentiment, Event: m.S.event(),
+		Intent: m.Intent, Sentiment: m.Sentiment, Machine: m.Machine, Event: m.S.event(),
 	}
 }
