@@ -11,8 +11,10 @@ import (
 // draft is a Draft with what can be worked out before its turn.
 type draft struct {
 	ledger.Draft
-	key   digest
-	owner digest // whose slot seals the body; zero: a slot of its own
+	key    digest
+	owner  digest // whose slot seals the body; zero: a slot of its own
+	packed []byte // the body, perhaps compressed
+	zstd   bool   // it is
 }
 
 // prepare runs in the caller's goroutine, so that the writer has less to do.
@@ -26,6 +28,7 @@ func (l *Log) prepare(d ledger.Draft) draft {
 	}
 	p.Occurred, p.Meta.Arrived = d.Occurred.UTC().Round(0), d.Meta.Arrived.UTC().Round(0)
 	p.Person = ""
+	p.packed, p.zstd = l.pack.pack(d.Body)
 	return p
 }
 
@@ -176,6 +179,10 @@ func (b *batch) seal(r *ledger.Record, d *draft) (err error) {
 	if d.owner != (digest{}) && b.l.forgotten[d.owner] {
 		r.Flags, r.Body = ledger.Gone, nil
 		return nil
+	}
+	r.Body = d.packed
+	if d.zstd {
+		r.Flags |= ledger.Zstd
 	}
 	if len(d.Body) == 0 || b.l.o.Plain {
 		return nil

@@ -97,6 +97,7 @@ type Log struct {
 	db      *bbolt.DB
 	keys    *keyring
 	witness *os.File
+	pack    *packer
 	index   *index // the writer's
 
 	forgotten map[digest]bool // the writer's: bodies of these are not kept
@@ -172,6 +173,7 @@ func (l *Log) release() error {
 	case !l.stuck:
 		err = l.db.Close()
 	}
+	l.pack.close()
 	return errors.Join(err, l.keys.close(), l.witness.Close(), l.lock.Close())
 }
 

@@ -48,6 +48,9 @@ func (l *Log) open() (err error) {
 	if err := l.create(); err != nil {
 		return err
 	}
+	if l.pack, err = newPacker(); err != nil {
+		return err
+	}
 	for _, name := range [...]string{logName, keysName, headName} {
 		if err := gate(l.path(name)); err != nil {
 			return err
@@ -74,6 +77,9 @@ func (l *Log) open() (err error) {
 // abandon closes what a failed open left open.
 func (l *Log) abandon() error {
 	var errs []error
+	if l.pack != nil {
+		l.pack.close()
+	}
 	if l.index != nil {
 		l.index.close(false)
 	}

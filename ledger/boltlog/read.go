@@ -1,6 +1,7 @@
 package boltlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -150,7 +151,7 @@ func (l *Log) decode(stored []byte, seq ledger.Seq) (ledger.Entry, error) {
 		return ledger.Entry{}, fmt.Errorf("entry %d: %w", seq, err)
 	}
 	e := entry(&r, ledger.HashRecord(stored), len(stored))
-	e.Body, err = l.keys.body(&r)
+	e.Body, err = l.body(&r)
 	if errors.Is(err, errErased) {
 		e.Erased, err = true, nil
 	}
@@ -161,14 +162,19 @@ func (l *Log) decode(stored []byte, seq ledger.Seq) (ledger.Entry, error) {
 }
 
 // body returns a record's body as it was received.
-func (k *keyring) body(r *ledger.Record) ([]byte, error) {
+func (l *Log) body(r *ledger.Record) (body []byte, err error) {
 	switch {
 	case len(r.Body) == 0:
 		return nil, nil
-	case r.Flags&ledger.Sealed == 0:
-		return append([]byte(nil), r.Body...), nil
+	case r.Flags&ledger.Sealed != 0:
+		body, err = l.keys.open(r.Slot, r.ID, r.Body)
+	default:
+		body = bytes.Clone(r.Body)
 	}
-	return k.open(r.Slot, r.ID, r.Body)
+	if err == nil && r.Flags&ledger.Zstd != 0 {
+		body, err = l.pack.unpack(body)
+	}
+	return body, err
 }
 
 // resolve returns the seq that a cursor names. One without a seq is found by
