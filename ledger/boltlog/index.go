@@ -1,6 +1,8 @@
 package boltlog
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 
@@ -43,6 +45,7 @@ func newDelta(upto witness, slot uint64) *delta {
 
 // openIndex opens the index file, or begins an empty one if it is missing,
 // damaged or not this ledger's; fits says whether the ledger has that entry.
+// It is missing until the first merge or Close, which is nothing to warn of.
 func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) bool) *index {
 	ix := &index{path: filepath.Join(dir, indexName), id: id, log: log, merged: make(chan merge, 1)}
 	base, err := openRun(ix.path, id)
@@ -51,7 +54,9 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 		err = errForeign
 	}
 	if err != nil {
-		log.Warn("index made anew from the ledger", "err", err)
+		if !errors.Is(err, fs.ErrNotExist) {
+			log.Warn("index made anew from the ledger", "err", err)
+		}
 		base = &run{slot: firstSlot}
 	}
 	ix.base = base

@@ -27,7 +27,7 @@ func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 	return func(yield func(ledger.Entry, error) bool) {
 		at, err := l.resolve(after)
 		if err == nil {
-			_, err = l.yield(ctx, at, upto, yield)
+			err = l.yield(ctx, &place{seq: at}, upto, yield)
 		}
 		if err != nil && !errors.Is(err, errStop) {
 			yield(ledger.Entry{}, err)
@@ -38,10 +38,11 @@ func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 // Tail implements ledger.Reader. It ends with ErrClosed when the log is closed.
 func (l *Log) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
 	return func(yield func(ledger.Entry, error) bool) {
-		at, err := l.resolve(after)
+		seq, err := l.resolve(after)
+		at := &place{seq: seq}
 		for err == nil {
 			grown := l.whenGrown() // taken before reading, so no commit is missed
-			if at, err = l.yield(ctx, at, l.head.Load().seq, yield); err != nil {
+			if err = l.yield(ctx, at, l.head.Load().seq, yield); err != nil {
 				break
 			}
 			if err = l.stillOpen(); err != nil { // closed before grown was taken
@@ -62,49 +63,57 @@ func (l *Log) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 // errStop says that the consumer has had enough.
 var errStop = errors.New("stop")
 
-// yield yields the entries after at, up to upto, and returns how far it came.
-func (l *Log) yield(ctx context.Context, at, upto ledger.Seq, yield func(ledger.Entry, error) bool) (ledger.Seq, error) {
-	for at < upto {
-		page, err := l.page(at, upto)
-		for _, e := range page {
-			if err := ctx.Err(); err != nil {
-				return at, err
-			}
-			if !yield(e, nil) {
-				return at, errStop
-			}
-			at = e.Seq
-		}
-		if err != nil {
-			return at, err
-		}
-	}
-	return at, nil
+// place is how far a reader came. hash is that of the entry it names, or zeros
+// if the reader has not seen that entry.
+type place struct {
+	seq  ledger.Seq
+	hash [32]byte
 }
 
-// page returns the next entries after at, opened. With an error come those
-// that are sound before it.
-func (l *Log) page(at, upto ledger.Seq) ([]ledger.Entry, error) {
+// yield yields the entries after at, up to upto, and moves at on.
+func (l *Log) yield(ctx context.Context, at *place, upto ledger.Seq, yield func(ledger.Entry, error) bool) error {
+	for at.seq < upto {
+		page, err := l.page(*at, upto)
+		for _, e := range page {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !yield(e, nil) {
+				return errStop
+			}
+			*at = place{e.Seq, e.Hash}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// page returns the next entries after at, opened, each chained to the one
+// before. With an error come those that are sound before it.
+func (l *Log) page(at place, upto ledger.Seq) ([]ledger.Entry, error) {
 	l.alive.RLock()
 	defer l.alive.RUnlock()
 	if l.closed.yes {
 		return nil, ledger.ErrClosed
 	}
-	raw, err := l.rawPage(at, upto)
+	raw, err := l.rawPage(at.seq, upto)
 	if err != nil {
 		return nil, err
 	}
 	page := make([]ledger.Entry, 0, len(raw))
-	for i, stored := range raw {
-		e, err := l.decode(stored, at+1)
-		if err == nil && i > 0 && e.Prev != page[i-1].Hash {
+	for _, stored := range raw {
+		e, err := l.decode(stored, at.seq+1)
+		seen := at.seq == 0 || at.hash != [32]byte{}
+		if err == nil && seen && e.Prev != at.hash {
 			err = fmt.Errorf("%w: entry %d does not follow the one before it", ledger.ErrCorrupt, e.Seq)
 		}
 		if err != nil {
 			return page, err
 		}
 		page = append(page, e)
-		at = e.Seq
+		at = place{e.Seq, e.Hash}
 	}
 	return page, nil
 }
