@@ -156,7 +156,7 @@ func (d *door) kinds() (kinds []string) {
 // at returns the member of a JSON answer that a path like data.event_id names.
 func (r reply) at(path string) any {
 	var v any = r.body
-	for _, name := range strings.Split(path, ".") {
+	for name := range strings.SplitSeq(path, ".") {
 		m, _ := v.(map[string]any)
 		v = m[name]
 	}

@@ -3,6 +3,7 @@ package projections
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
@@ -85,9 +86,7 @@ func (f *leadFold) foldRequest() (string, error) {
 		if f.row.Asked == nil {
 			f.row.Asked = map[string]any{}
 		}
-		for name, v := range request.Fields {
-			f.row.Asked[name] = v
-		}
+		maps.Copy(f.row.Asked, request.Fields)
 	}
 	if len(request.Fields) > 0 {
 		return "Asked GoHighLevel to set " + strings.Join(sortedKeys(request.Fields), ", "), nil

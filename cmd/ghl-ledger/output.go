@@ -25,8 +25,8 @@ func printList[T any](con *console, output string, list []T) error {
 	t := newTable(con.out)
 	typ := reflect.TypeFor[T]()
 	var head table.Row
-	for i := range typ.NumField() {
-		head = append(head, strings.ToUpper(jsonName(typ.Field(i))))
+	for field := range typ.Fields() {
+		head = append(head, strings.ToUpper(jsonName(field)))
 	}
 	t.AppendHeader(head)
 	for _, item := range list {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -86,10 +87,8 @@ func (r *record) allows(kind string, from []EffectState) error {
 	if r.Request == nil && kind != Discarded {
 		return fmt.Errorf("%w: %s was erased", ErrState, r.ID)
 	}
-	for _, s := range from {
-		if r.State == s {
-			return nil
-		}
+	if slices.Contains(from, r.State) {
+		return nil
 	}
 	return fmt.Errorf("%w: %s is %s", ErrState, r.ID, r.State)
 }

@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,9 +169,7 @@ func checkFields(t *testing.T, w *world) {
 		if has[c.Contact] == nil {
 			has[c.Contact] = map[string]any{}
 		}
-		for k, v := range c.Fields {
-			has[c.Contact][k] = v
-		}
+		maps.Copy(has[c.Contact], c.Fields)
 	}
 	for contact, fields := range has {
 		lead, _, err := w.leads.Get(contact)

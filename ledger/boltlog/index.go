@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"path/filepath"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -143,12 +144,8 @@ func (ix *index) install(m merge) {
 }
 
 func (d *delta) followedBy(next *delta) *delta {
-	for key, seq := range next.keys {
-		d.keys[key] = seq
-	}
-	for owner, slot := range next.owners {
-		d.owners[owner] = slot
-	}
+	maps.Copy(d.keys, next.keys)
+	maps.Copy(d.owners, next.owners)
 	d.upto, d.slot = next.upto, next.slot
 	return d
 }

@@ -127,10 +127,8 @@ func (e *element) matches(w string) bool {
 	if e.words == nil && e.stems == nil {
 		return true
 	}
-	for _, x := range e.words {
-		if x == w {
-			return true
-		}
+	if slices.Contains(e.words, w) {
+		return true
 	}
 	for _, stem := range e.stems {
 		if strings.HasPrefix(w, stem) {

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"sync"
@@ -26,9 +27,7 @@ const (
 // afterwards, so any number of goroutines may use it.
 var vader = sync.OnceValue(func() *govader.SentimentIntensityAnalyzer {
 	v := govader.NewSentimentIntensityAnalyzer()
-	for word, valence := range english().Lexicon {
-		v.Lexicon[word] = valence
-	}
+	maps.Copy(v.Lexicon, english().Lexicon)
 	return v
 })
 
