@@ -102,7 +102,7 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 		Rate: ghlapi.Rate(c.APIRate), Daily: c.APIDaily,
 	})
 	s.planner = outbox.NewPlanner(outbox.PlannerConfig{
-		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Mode: outbox.Mode(c.Effects), Logger: s.log,
+		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
 	})
 	s.courier = outbox.NewCourier(outbox.CourierConfig{
@@ -153,6 +153,7 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.runner.Run(working) })
 	g.Go(func() error { return s.planner.Run(working) })
 	g.Go(func() error { return s.courier.Run(working) })
+	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
 	g.Go(func() error { return s.alerts.Run(working) })
 	g.Go(func() error {
 		defer stopWork()

@@ -125,10 +125,7 @@ func (b *batch) newCase(e ledger.Entry, ev ghl.Event, lead projections.Lead) (Ca
 	if s, ok := b.scores[lead.ContactID]; ok {
 		before = &s
 	}
-	if before != nil {
-		lead.Facts.Quality = before.Quality
-	}
-	score := b.Scorer.Score(lead.Facts)
+	score := scoreAnew(lead, before, b.Scorer)
 	lead.Score = &score
 	b.scores[lead.ContactID] = score
 

@@ -27,7 +27,7 @@ type Filter struct {
 	ContactID string
 	Location  string
 	Kind      string
-	Error     string    // a part of it
+	Error     string    // a part of it, or of the cause that a Group names
 	After     ulid.ULID // an effect's id: what is older is left out
 	Limit     int       // 50 where it is 0
 }
@@ -58,6 +58,13 @@ func (v PendingView) Place() (place ledger.Seq, err error) {
 	return place, err
 }
 
+// Planned reports whether everything that follows from the entry with that seq
+// is planned, as far as the view has come.
+func (v PendingView) Planned(seq ledger.Seq) (bool, error) {
+	place, err := v.Place()
+	return place >= seq, err
+}
+
 // Ticked returns the day of the newest clock.ticked; zero before the first.
 func (v PendingView) Ticked() (at time.Time, err error) {
 	err = v.read(func(b *buckets) error {
@@ -86,13 +93,10 @@ func (v PendingView) record(id ulid.ULID) (r *record, err error) {
 	return r, err
 }
 
-// List returns the effects that f chooses, oldest first, and the id to go on
-// after; it is zero when there are no more.
-func (v PendingView) List(f Filter) (es []Effect, next ulid.ULID, err error) {
-	if f.Limit <= 0 {
-		f.Limit = 50
-	}
-	err = v.read(func(b *buckets) error {
+// each calls f with every effect that a filter chooses, oldest first.
+func (v PendingView) each(f Filter, do func(*record)) error {
+	return v.read(func(b *buckets) error {
+		n := 0
 		for id := range b.candidates(f) {
 			r, err := b.get(id)
 			if err != nil {
@@ -101,14 +105,28 @@ func (v PendingView) List(f Filter) (es []Effect, next ulid.ULID, err error) {
 			if r == nil || !f.chooses(r) {
 				continue
 			}
-			if len(es) == f.Limit {
-				next, _ = ledger.ParseID(es[len(es)-1].ID)
+			do(r)
+			if n++; n == f.Limit {
 				return nil
 			}
-			es = append(es, r.Effect)
 		}
 		return nil
 	})
+}
+
+// List returns the effects that f chooses, oldest first, and the id to go on
+// after; it is zero when there are no more.
+func (v PendingView) List(f Filter) (es []Effect, next ulid.ULID, err error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	limit := f.Limit
+	f.Limit++ // one more, to know whether there is one
+	err = v.each(f, func(r *record) { es = append(es, r.Effect) })
+	if len(es) > limit {
+		es = es[:limit]
+		next, _ = ledger.ParseID(es[limit-1].ID)
+	}
 	return es, next, err
 }
 
@@ -137,7 +155,7 @@ func (f Filter) chooses(r *record) bool {
 		(f.ContactID == "" || f.ContactID == r.ContactID) &&
 		(f.Location == "" || f.Location == r.LocationID) &&
 		(f.Kind == "" || f.Kind == r.Kind) &&
-		(f.Error == "" || contains(r.Error, f.Error))
+		(f.Error == "" || contains(r.Error, f.Error) || contains(causeOf(r), f.Error))
 }
 
 // Caused returns the effects that an entry caused, oldest first.
@@ -179,25 +197,6 @@ func (v PendingView) Backlog() (n int, oldest time.Time, err error) {
 		oldest = es[0].RequestedAt
 	}
 	return counts[StatePending], oldest, err
-}
-
-// Group is what many dead effects have in common.
-type Group struct {
-	Error  string    `json:"error"`
-	Kind   string    `json:"kind"`
-	Count  int       `json:"count"`
-	Oldest time.Time `json:"oldest"`
-	Newest time.Time `json:"newest"`
-}
-
-// Groups returns the effects of a state by kind and error, the largest first.
-func (v PendingView) Groups(s EffectState) ([]Group, error) {
-	var rs []*record
-	err := v.read(func(b *buckets) (err error) {
-		rs, err = b.records(s)
-		return err
-	})
-	return groupRecords(rs), err
 }
 
 // Paused reports whether a person paused the location, or all of them.

@@ -2,9 +2,7 @@ package outbox
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
-	"slices"
 	"strings"
 	"time"
 
@@ -89,29 +87,6 @@ func (v PendingView) memory(contact, opportunity string) (m memory, err error) {
 		return err
 	})
 	return m, err
-}
-
-func groupRecords(rs []*record) []Group {
-	type key struct{ kind, err string }
-	groups := map[key]*Group{}
-	for _, r := range rs {
-		k := key{r.Kind, r.Error}
-		g := groups[k]
-		if g == nil {
-			g = &Group{Error: r.Error, Kind: r.Kind, Oldest: r.RequestedAt}
-			groups[k] = g
-		}
-		g.Count++
-		g.Newest = r.RequestedAt
-	}
-	var all []Group
-	for _, g := range groups {
-		all = append(all, *g)
-	}
-	slices.SortFunc(all, func(a, b Group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Kind+a.Error, b.Kind+b.Error))
-	})
-	return all
 }
 
 func contains(s, part string) bool {

@@ -229,9 +229,10 @@ func matter(c Case) *Matter {
 	return m
 }
 
-// decideTask asks for a task for the assigned user when the lead turns hot.
+// decideTask asks for a task for the assigned user when an event turns the lead
+// hot. A new model that finds a thousand leads hot gives nobody a thousand tasks.
 func decideTask(c Case) []Request {
-	if c.silent() || !c.turnedHot() {
+	if c.silent() || !c.turnedHot() || c.Event.Type == ClockTicked {
 		return nil
 	}
 	s, first := c.Lead.Score, firstAction(*c.Lead.Score)

@@ -10,9 +10,10 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
-// Roll lists the leads, page by page.
+// Roll lists the leads of a location, or of all, page by page, in an order
+// that nothing changes meanwhile, or a lead would be missed.
 type Roll interface {
-	List(projections.LeadFilter) (leads []projections.Lead, next string, err error)
+	Roll(location, after string, limit int) (leads []projections.Lead, next string, err error)
 }
 
 // wide has the kinds that are answered for every lead, and how far a score
@@ -38,16 +39,16 @@ func (p *Planner) fanOut(ctx context.Context, e ledger.Entry) error {
 	if err := p.catchUp(ctx, e.Seq); err != nil || p.Roll == nil {
 		return err
 	}
-	filter := projections.LeadFilter{Limit: rollPage, Location: e.Location}
-	for more := true; more; more = filter.After != "" {
-		leads, next, err := p.Roll.List(filter)
+	after := ""
+	for more := true; more; more = after != "" {
+		leads, next, err := p.Roll.Roll(e.Location, after, rollPage)
 		if err != nil {
 			return fmt.Errorf("list leads for %s %d: %w", e.Kind, e.Seq, err)
 		}
 		if err := p.answerFor(ctx, e, leads); err != nil {
 			return err
 		}
-		filter.After = next
+		after = next
 	}
 	p.place = e.Seq
 	return p.append(ctx, e.Seq, nil)

@@ -1,0 +1,36 @@
+package projections
+
+import "bytes"
+
+// Roll returns up to limit leads of a location, or of all, with contact ids
+// above after, in the order of the ids, and where to go on; "" after the last.
+// Unlike List's, the order is changed by nothing that happens meanwhile, so who
+// pages through it meets every lead. Deleted and forgotten ones are left out.
+func (v LeadsView) Roll(location, after string, limit int) (leads []Lead, next string, err error) {
+	err = v.view(func(r rows) error {
+		b := r.tx.Bucket([]byte("leads"))
+		if b == nil {
+			return nil
+		}
+		c := b.Cursor()
+		k, _ := c.Seek([]byte(after))
+		if after != "" && bytes.Equal(k, []byte(after)) {
+			k, _ = c.Next()
+		}
+		for ; k != nil; k, _ = c.Next() {
+			if len(leads) == limit {
+				next = leads[limit-1].ContactID
+				return nil
+			}
+			lead, ok, err := r.read(v.Meaning, string(k))
+			if err != nil {
+				return err
+			}
+			if ok && lead.Status != StatusDeleted && (location == "" || lead.LocationID == location) {
+				leads = append(leads, lead)
+			}
+		}
+		return nil
+	})
+	return leads, next, err
+}
