@@ -39,6 +39,7 @@ type cli struct {
 	Config  configCmd  `cmd:"" help:"Check or print the configuration."`
 	Trigger triggerCmd `cmd:"" help:"Send a signed sample event to a running service."`
 	Sign    signCmd    `cmd:"" help:"Sign a webhook body, or explain why a signature does not match."`
+	Sandbox sandboxCmd `cmd:"" help:"A GoHighLevel of our own, for working offline."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
