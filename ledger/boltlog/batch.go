@@ -76,7 +76,8 @@ func (l *Log) fill(group []*call) (b *batch, answers []answer, err error) {
 }
 
 // recovered turns a panic of bbolt's writing into an error, which nobody takes
-// for less than doubt. bbolt keeps its lock then, and would never be closed.
+// for less than doubt. bbolt keeps its lock then, and would never be closed. The
+// writer lets faults of the mapping be panics, too.
 func (l *Log) recovered(err *error) {
 	if p := recover(); p != nil {
 		l.stuck = true

@@ -1,10 +1,13 @@
 package boltlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"go.etcd.io/bbolt"
 )
 
@@ -58,14 +61,14 @@ func (l *Log) erase(contact bool, owners []digest) error {
 	}
 	err := l.update(func(tx *bbolt.Tx) error {
 		for _, slot := range slots {
-			if err := tx.Bucket(destroyedBucket).Put(binary.BigEndian.AppendUint64(nil, slot), nil); err != nil {
+			if err := note(tx, destroyedBucket, binary.BigEndian.AppendUint64(nil, slot)); err != nil {
 				return err
 			}
 		}
 		if !contact {
 			return nil
 		}
-		return tx.Bucket(forgottenBucket).Put(owners[0][:], nil)
+		return note(tx, forgottenBucket, owners[0][:])
 	})
 	if err != nil {
 		return err
@@ -75,6 +78,26 @@ func (l *Log) erase(contact bool, owners []digest) error {
 	}
 	if err := l.keys.destroy(slots); err != nil {
 		return l.failed(fmt.Errorf("destroy keys: %w", err))
+	}
+	return nil
+}
+
+// note puts what into a bucket, with a checksum: a flipped bit in the number of
+// a slot would have the next start destroy another contact's key.
+func note(tx *bbolt.Tx, bucket, what []byte) error {
+	return tx.Bucket(bucket).Put(what, noteSum(bucket, what))
+}
+
+func noteSum(bucket, what []byte) []byte {
+	sum := crc32.Update(crc32.Checksum(bucket, castagnoli), castagnoli, what)
+	return binary.BigEndian.AppendUint32(nil, sum)
+}
+
+// parseNote says whether key and value are what note wrote.
+func parseNote(bucket string, key, value []byte) error {
+	size := map[string]int{string(forgottenBucket): len(digest{}), string(destroyedBucket): 8}[bucket]
+	if len(key) != size || !bytes.Equal(value, noteSum([]byte(bucket), key)) {
+		return fmt.Errorf("%w: a note in %s does not match its checksum", ledger.ErrCorrupt, bucket)
 	}
 	return nil
 }

@@ -29,18 +29,27 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock(f); err != nil {
 		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s", ErrLocked, dir)
-		}
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+		return nil, err
 	}
 	if err := private(f, dir); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// flock locks a directory for this process.
+func flock(dir *os.File) error {
+	err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("%w: %s", ErrLocked, dir.Name())
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", dir.Name(), err)
+	}
+	return nil
 }
 
 // private takes the directory away from everybody else.

@@ -1,11 +1,13 @@
 package boltlog
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -21,7 +23,8 @@ import (
 // The key file is a row of slots of 32 bytes.
 //
 //	slot  what
-//	   0  "ghl-keys", version 1 (8 bytes, little endian), the ledger's id (16)
+//	   0  "ghl-keys", version 1 (8 bytes, little endian), the ledger's id (16):
+//	      the first half of the secret's SHA-256
 //	   1  the secret of the keyed hashes that find keys, contacts and addresses
 //	   2  the first key; zeros where a key was destroyed
 //
@@ -39,14 +42,22 @@ const (
 // digest is a keyed hash: of a draft's key, of a contact or of an address.
 type digest [16]byte
 
+// compare orders digests as the index file does; faster than bytes.Compare.
+func (d digest) compare(e digest) int {
+	return cmp.Or(
+		cmp.Compare(binary.BigEndian.Uint64(d[:8]), binary.BigEndian.Uint64(e[:8])),
+		cmp.Compare(binary.BigEndian.Uint64(d[8:]), binary.BigEndian.Uint64(e[8:])))
+}
+
 // keyring is the open key file. Reading it is safe for concurrent use; the
 // writer alone makes and destroys keys.
 type keyring struct {
 	file   *os.File
 	mapped []byte
 	id     [16]byte // of the ledger
-	slots  uint64   // made and flushed, the first two included
 	mu     sync.RWMutex
+	slots  uint64          // made and flushed, the first two included
+	gone   map[uint64]bool // destroyed on purpose; zeros elsewhere are a loss
 	macs   sync.Pool
 }
 
@@ -55,9 +66,18 @@ func createKeys(path string) error {
 		b := make([]byte, slotSize*(firstSlot+slotsMade))
 		rand.Read(b)
 		copy(b, keysMagic)
+		id := idOf(b[slotSize : 2*slotSize])
+		copy(b[len(keysMagic):], id[:])
 		_, err := f.Write(b)
 		return err
 	})
+}
+
+// idOf makes a damaged secret show: with another one no key would be found
+// again, and every delivery would be new.
+func idOf(secret []byte) [16]byte {
+	sum := sha256.Sum256(secret)
+	return [16]byte(sum[:16])
 }
 
 func openKeys(path string, mode int) (*keyring, error) {
@@ -65,7 +85,7 @@ func openKeys(path string, mode int) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{file: f}
+	k := &keyring{file: f, gone: map[uint64]bool{}}
 	if err := k.load(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -86,11 +106,20 @@ func (k *keyring) load() error {
 	if err != nil {
 		return fmt.Errorf("map %s: %w", k.file.Name(), err)
 	}
-	if string(k.slot(0)[:16]) != keysMagic {
-		return errors.Join(fmt.Errorf("%w: %s is no key file of format 1", ledger.ErrCorrupt, k.file.Name()), unix.Munmap(k.mapped))
+	k.id = idOf(k.slot(1))
+	if string(k.slot(0)) != keysMagic+string(k.id[:]) {
+		return errors.Join(k.notOurs(), unix.Munmap(k.mapped))
 	}
-	copy(k.id[:], k.slot(0)[16:])
 	return nil
+}
+
+// notOurs says what is wrong with the first two slots.
+func (k *keyring) notOurs() error {
+	head := string(k.slot(0))
+	if head[:8] == keysMagic[:8] && head[8:16] != keysMagic[8:] {
+		return fmt.Errorf("%w: %s is of another format than 1", ledger.ErrNewer, k.file.Name())
+	}
+	return fmt.Errorf("%w: %s is damaged where it says whose it is", ledger.ErrCorrupt, k.file.Name())
 }
 
 func (k *keyring) close() error { return errors.Join(unix.Munmap(k.mapped), k.file.Close()) }
@@ -129,6 +158,11 @@ func (k *keyring) extend(n int) error {
 
 // destroy overwrites the slots and flushes. On return the keys are gone.
 func (k *keyring) destroy(slots []uint64) error {
+	k.mu.Lock()
+	for _, n := range slots { // before they are zeros, so that no reader takes that for a loss
+		k.gone[n] = true
+	}
+	k.mu.Unlock()
 	dirty := false
 	for _, n := range slots {
 		if n < firstSlot || n >= k.made() || k.destroyed(n) {
@@ -148,13 +182,23 @@ func (k *keyring) destroy(slots []uint64) error {
 // errErased says that the key of a body was destroyed.
 var errErased = errors.New("erased")
 
+// missing says why there is no key in a slot: errErased, or it was lost.
+func (k *keyring) missing(slot uint64) error {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.gone[slot] {
+		return errErased
+	}
+	return fmt.Errorf("%w: the key in slot %d is lost, and nobody destroyed it", ledger.ErrCorrupt, slot)
+}
+
 func (k *keyring) aead(slot uint64) (cipher.AEAD, error) {
 	if slot < firstSlot || slot >= k.made() {
 		return nil, fmt.Errorf("%w: no slot %d in the key file", ledger.ErrCorrupt, slot)
 	}
 	key := [slotSize]byte(k.slot(slot)) // copied, since it may be destroyed at any moment
 	if key == ([slotSize]byte{}) {
-		return nil, errErased
+		return nil, k.missing(slot)
 	}
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
@@ -184,7 +228,7 @@ func (k *keyring) open(slot uint64, id ulid.ULID, sealed []byte) ([]byte, error)
 	case err == nil:
 		return body, nil
 	case k.destroyed(slot): // while we were copying it
-		return nil, errErased
+		return nil, k.missing(slot)
 	}
 	return nil, fmt.Errorf("%w: its body does not open with the key in slot %d", ledger.ErrCorrupt, slot)
 }
@@ -205,4 +249,13 @@ func (k *keyring) keyDigest(key string) digest   { return k.digest("key ", key) 
 func (k *keyring) subjectDigest(s string) digest { return k.digest("subject ", s) }
 func (k *keyring) personDigest(who string) digest {
 	return k.digest("person ", strings.ToLower(strings.TrimSpace(who)))
+}
+
+// ownerOf returns whose slot seals a record: its contact's, that of the
+// address it was drafted with, or nobody's.
+func (k *keyring) ownerOf(r *ledger.Record) digest {
+	if r.Subject != "" {
+		return k.subjectDigest(r.Subject)
+	}
+	return r.Owner
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -59,7 +60,7 @@ func (l *Log) open() (err error) {
 	if l.keys, err = openKeys(l.path(keysName), os.O_RDWR); err != nil {
 		return err
 	}
-	if l.db, err = openBolt(l.path(logName), os.OpenFile); err != nil {
+	if l.db, err = openBolt(l.path(logName)); err != nil {
 		return err
 	}
 	if err := l.loadHead(); err != nil {
@@ -140,7 +141,7 @@ func createBolt(path string, id [16]byte) error {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	db, err := openBolt(temp, os.OpenFile)
+	db, err := openBolt(temp)
 	if err != nil {
 		return err
 	}
@@ -158,15 +159,15 @@ func createBolt(path string, id [16]byte) error {
 	return settle(path)
 }
 
-type openFunc func(string, int, os.FileMode) (*os.File, error)
-
 // openBolt opens the file as measured: the list of free pages is not written
 // with every commit, and the mapping is larger than the file will soon be,
 // since a new mapping makes the writer wait for every reader.
-func openBolt(path string, open openFunc) (db *bbolt.DB, err error) {
+func openBolt(path string) (db *bbolt.DB, err error) {
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if p := recover(); p != nil { // bbolt panics on a file cut off
-			db, err = nil, fmt.Errorf("%w: %s: %v", ledger.ErrCorrupt, path, p)
+		if p := recover(); p != nil { // bbolt panics on a file cut off, and keeps its lock
+			db, err = nil, errors.Join(fmt.Errorf("%w: %s: %v", ledger.ErrCorrupt, path, p), file.Close())
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -176,7 +177,10 @@ func openBolt(path string, open openFunc) (db *bbolt.DB, err error) {
 		InitialMmapSize: 16 << 30,
 		PageSize:        4096,
 		NoStatistics:    true,
-		OpenFile:        open,
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -190,7 +194,7 @@ func seqKey(seq ledger.Seq) []byte { return binary.BigEndian.AppendUint64(nil, u
 // loadHead finds the newest entry.
 func (l *Log) loadHead() error {
 	h := &head{}
-	err := l.db.View(func(tx *bbolt.Tx) error {
+	err := l.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(entriesBucket)
 		if b == nil {
 			return fmt.Errorf("%w: no bucket of entries", ledger.ErrCorrupt)
@@ -231,7 +235,7 @@ func (l *Log) checkWitness() error {
 // has says whether the ledger has that very entry.
 func (l *Log) has(w witness) bool {
 	found := false
-	_ = l.db.View(func(tx *bbolt.Tx) error {
+	_ = l.view(func(tx *bbolt.Tx) error {
 		value := tx.Bucket(entriesBucket).Get(seqKey(w.seq))
 		found = value != nil && ledger.HashRecord(value) == w.hash
 		return nil
@@ -243,20 +247,29 @@ func (l *Log) has(w witness) bool {
 func (l *Log) finishErasure() error {
 	l.forgotten = map[digest]bool{}
 	var slots []uint64
-	err := l.db.View(func(tx *bbolt.Tx) error {
-		err := tx.Bucket(forgottenBucket).ForEach(func(owner, _ []byte) error {
-			l.forgotten[digest(owner)] = true
-			return nil
-		})
-		return errors.Join(err, tx.Bucket(destroyedBucket).ForEach(func(slot, _ []byte) error {
-			slots = append(slots, binary.BigEndian.Uint64(slot))
-			return nil
-		}))
+	err := l.view(func(tx *bbolt.Tx) error {
+		return errors.Join(
+			eachNote(tx, forgottenBucket, func(owner []byte) { l.forgotten[digest(owner)] = true }),
+			eachNote(tx, destroyedBucket, func(slot []byte) { slots = append(slots, binary.BigEndian.Uint64(slot)) }))
 	})
 	if err != nil {
 		return err
 	}
 	return l.keys.destroy(slots)
+}
+
+func eachNote(tx *bbolt.Tx, bucket []byte, each func(key []byte)) error {
+	b := tx.Bucket(bucket)
+	if b == nil {
+		return fmt.Errorf("%w: no bucket %s", ledger.ErrCorrupt, bucket)
+	}
+	return b.ForEach(func(key, value []byte) error {
+		err := parseNote(string(bucket), key, value)
+		if err == nil {
+			each(key)
+		}
+		return err
+	})
 }
 
 // loadIndex opens the index and adds what is newer than its file.
@@ -273,19 +286,10 @@ func (l *Log) loadIndex() error {
 				return fmt.Errorf("entry %d: %w", at+1, err)
 			}
 			at++
-			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key), l.ownerOf(&r), r.Slot)
+			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key), l.keys.ownerOf(&r), r.Slot)
 			l.index.tend()
 		}
 	}
 	l.lastSlot = max(l.index.fresh.slot, firstSlot) - 1
 	return nil
-}
-
-// ownerOf returns whose slot seals a record: its contact's, that of the
-// address it was drafted with, or nobody's.
-func (l *Log) ownerOf(r *ledger.Record) digest {
-	if r.Subject != "" {
-		return l.keys.subjectDigest(r.Subject)
-	}
-	return r.Owner
 }

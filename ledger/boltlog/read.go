@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"sort"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -120,10 +121,8 @@ func (l *Log) page(at place, upto ledger.Seq) ([]ledger.Entry, error) {
 
 // rawPage copies the next stored records after at, up to upto.
 func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
-	defer unreadable(&err)
-	defer l.readers.begin()()
 	var buffer []byte
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(entriesBucket).Cursor()
 		for key, value := c.Seek(seqKey(at + 1)); ; key, value = c.Next() {
 			if key == nil || binary.BigEndian.Uint64(key) != uint64(at+1) {
@@ -138,6 +137,16 @@ func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
 		}
 	})
 	return page, err
+}
+
+// view reads in a transaction, which should be short. bbolt panics on much of
+// what can be wrong with a page, and a page past the end of the file is a fault
+// of the mapping: both are ErrCorrupt, not the end of the process.
+func (l *Log) view(read func(*bbolt.Tx) error) (err error) {
+	defer l.readers.begin()()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer unreadable(&err)
+	return l.db.View(read)
 }
 
 // unreadable turns a panic of bbolt's reading into an error.
@@ -197,9 +206,7 @@ func (l *Log) resolve(c ledger.Cursor) (seq ledger.Seq, err error) {
 	if l.closed.yes {
 		return 0, ledger.ErrClosed
 	}
-	defer unreadable(&err)
-	defer l.readers.begin()()
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(entriesBucket)
 		if c.Seq != 0 {
 			seq = c.Seq

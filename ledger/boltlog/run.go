@@ -185,6 +185,10 @@ type row struct {
 	number uint64
 }
 
+func compareRows(a, b row) int {
+	return cmp.Or(a.digest.compare(b.digest), cmp.Compare(a.number, b.number))
+}
+
 // writeRows writes the rows of both in order; where both have a digest the
 // newer row counts. It returns how many it wrote.
 func writeRows(w io.Writer, old table, newer map[digest]uint64) (n int, err error) {
@@ -205,11 +209,7 @@ func sorted(m map[digest]uint64) []row {
 	for d, n := range m {
 		rows = append(rows, row{d, n})
 	}
-	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(
-			cmp.Compare(binary.BigEndian.Uint64(a.digest[:8]), binary.BigEndian.Uint64(b.digest[:8])),
-			cmp.Compare(binary.BigEndian.Uint64(a.digest[8:]), binary.BigEndian.Uint64(b.digest[8:])))
-	})
+	slices.SortFunc(rows, compareRows)
 	return rows
 }
 

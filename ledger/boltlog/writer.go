@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -120,6 +121,7 @@ const (
 // empty.
 func (l *Log) write() {
 	defer close(l.done)
+	debug.SetPanicOnFault(true) // see recovered
 	for c := range l.calls {
 		for c != nil {
 			c = l.take(c)

@@ -1,0 +1,258 @@
+package boltlog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"golang.org/x/sys/unix"
+)
+
+// Verify reads every entry of the ledger in dir, which no process has open: a
+// stopped one, or a copy. It checks the checksum, place, chain and key of each,
+// that its body opens or was erased, the head against its witness, and every
+// page of the file that leads to them, both meta pages and the list of free
+// pages (P5). It changes nothing, and reads the disk rather than the cache.
+//
+// What is wrong is in the report. An error means that Verify could not look:
+// there is no ledger, ErrLocked, ctx is over. progress, if not nil, is told how
+// far it is.
+func Verify(ctx context.Context, dir string, progress func(done, total ledger.Seq)) (Report, error) {
+	var r Report
+	lock, err := lockFound(dir)
+	if err != nil {
+		return r, fmt.Errorf("verify: %w", err)
+	}
+	defer lock.Close()
+	c, err := newChecker(ctx, progress, &r)
+	if err != nil {
+		return r, err
+	}
+	defer c.close()
+	c.openBeside(dir)
+	file, err := openCold(filepath.Join(dir, logName))
+	if err != nil {
+		return r, fmt.Errorf("verify: %w", err)
+	}
+	defer file.Close()
+	if err := c.file(file); err != nil {
+		return r, fmt.Errorf("verify %s: %w", dir, err)
+	}
+	return r, c.finish()
+}
+
+// lockFound locks a directory that has a ledger.
+func lockFound(dir string) (*os.File, error) {
+	if ok, err := exists(filepath.Join(dir, logName)); err != nil || !ok {
+		return nil, errors.Join(fmt.Errorf("no ledger in %s", dir), err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// openCold opens a file so that it is read from the disk.
+func openCold(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	// A cache that cannot be dropped is no reason not to look.
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	return f, nil
+}
+
+// openBeside opens what stands beside the entries.
+func (c *checker) openBeside(dir string) {
+	keys, err := openKeys(filepath.Join(dir, keysName), os.O_RDONLY)
+	if err != nil {
+		c.report.damaged(err)
+		return // without the ledger's id nothing else can be told
+	}
+	c.keys = keys
+	b, err := os.ReadFile(filepath.Join(dir, headName))
+	if err == nil {
+		c.witness, err = parseWitness(b, keys.id)
+	}
+	if err != nil {
+		c.report.damaged(err)
+	}
+	index, err := openRun(filepath.Join(dir, indexName), keys.id)
+	switch {
+	case err == nil:
+		c.index = index
+	case !errors.Is(err, os.ErrNotExist):
+		c.report.note("%v: the next start makes it anew", err)
+	}
+}
+
+// file checks the pages and entries of a bbolt file.
+func (c *checker) file(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	im, err := openImage(&readAhead{file: f}, info.Size(), c.report.damaged)
+	if errors.Is(err, errNoMeta) {
+		c.report.damaged(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	buckets := im.buckets()
+	for _, name := range [...][]byte{entriesBucket, forgottenBucket, destroyedBucket} {
+		if buckets[string(name)] == nil {
+			c.report.damaged(fmt.Errorf("the bucket %s is not there", name))
+		}
+	}
+	c.notes(im, buckets)
+	if b := buckets[string(entriesBucket)]; b != nil {
+		im.bucket(b, c.pair)
+	}
+	im.freeList()
+	return nil
+}
+
+// notes reads which slots were destroyed on purpose, before the entries.
+func (c *checker) notes(im *image, buckets map[string][]byte) {
+	for _, name := range [...]string{string(forgottenBucket), string(destroyedBucket)} {
+		if buckets[name] == nil {
+			continue
+		}
+		im.bucket(buckets[name], func(p pair) bool {
+			if err := parseNote(name, p.key, p.value); err != nil {
+				c.report.damaged(err)
+			} else if c.keys != nil && name == string(destroyedBucket) {
+				c.keys.gone[binary.BigEndian.Uint64(p.key)] = true
+			}
+			return true
+		})
+	}
+}
+
+// pair checks one element of the bucket of entries.
+func (c *checker) pair(p pair) bool {
+	if len(p.key) != 8 || p.bucket {
+		c.report.damaged(fmt.Errorf("the entries hold something that is none after entry %d", c.last.seq))
+		return true
+	}
+	seq := ledger.Seq(binary.BigEndian.Uint64(p.key))
+	if seq <= c.last.seq {
+		c.report.damaged(fmt.Errorf("there is a second entry %d", seq))
+		return true
+	}
+	if limit := max(c.witness.seq, c.last.seq) + 1<<32; seq > limit {
+		c.report.damaged(fmt.Errorf("there is an entry %d after entry %d", seq, c.last.seq))
+		return true
+	}
+	return c.next(seq, p.value)
+}
+
+// Verify does for an open ledger what the function of the same name does for a
+// stopped one, but for the pages of the file, which change under it. It reads
+// by short pages and delays nobody. It ends at the head as it was at the call.
+func (l *Log) Verify(ctx context.Context, progress func(done, total ledger.Seq)) (Report, error) {
+	var r Report
+	c, err := newChecker(ctx, progress, &r)
+	if err != nil {
+		return r, err
+	}
+	defer func() { c.keys = nil; c.close() }()
+	c.keys, c.witness = l.keys, l.head.Load().witness
+	if index, err := openRun(l.path(indexName), l.keys.id); err == nil && index.upto.seq <= c.witness.seq {
+		c.index = index
+	}
+	for c.last.seq < c.witness.seq {
+		at := c.last.seq
+		page, err := l.livePage(at, c.witness.seq)
+		if errors.Is(err, ledger.ErrCorrupt) {
+			c.lost(at+1, "cannot be read")
+			continue
+		}
+		if err != nil {
+			return r, fmt.Errorf("verify: %w", err)
+		}
+		for i, stored := range page {
+			if !c.next(at+1+ledger.Seq(i), stored) {
+				break
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return r, fmt.Errorf("verify: %w", err)
+		}
+	}
+	return r, c.finish()
+}
+
+// livePage is rawPage while the log stays open.
+func (l *Log) livePage(at, upto ledger.Seq) ([][]byte, error) {
+	l.alive.RLock()
+	defer l.alive.RUnlock()
+	if l.closed.yes {
+		return nil, ledger.ErrClosed
+	}
+	return l.rawPage(at, upto)
+}
+
+// readAhead reads a file by large blocks and keeps the last few. The pages of
+// the tree stand nearly in the order of its keys, so each block is read about
+// once, and the disk reads as fast as it can.
+type readAhead struct {
+	file   *os.File
+	blocks [16]block
+	next   int
+}
+
+type block struct {
+	at    int64
+	bytes []byte
+}
+
+const blockSize = 256 << 10
+
+// ReadAt implements io.ReaderAt.
+func (a *readAhead) ReadAt(p []byte, at int64) (n int, err error) {
+	for n < len(p) {
+		b, err := a.block((at + int64(n)) / blockSize * blockSize)
+		if err != nil {
+			return n, err
+		}
+		from := int(at + int64(n) - b.at)
+		if from >= len(b.bytes) {
+			return n, io.EOF
+		}
+		n += copy(p[n:], b.bytes[from:])
+	}
+	return n, nil
+}
+
+func (a *readAhead) block(at int64) (block, error) {
+	for _, b := range a.blocks {
+		if b.at == at && b.bytes != nil {
+			return b, nil
+		}
+	}
+	b := &a.blocks[a.next]
+	a.next = (a.next + 1) % len(a.blocks)
+	if b.bytes == nil {
+		b.bytes = make([]byte, blockSize)
+	}
+	n, err := a.file.ReadAt(b.bytes[:blockSize], at)
+	*b = block{at, b.bytes[:n]}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return *b, err
+	}
+	return *b, nil
+}

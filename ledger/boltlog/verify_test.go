@@ -1,0 +1,168 @@
+package boltlog_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+	"go.etcd.io/bbolt"
+)
+
+// filled makes a ledger of n entries about ten contacts, one of them erased.
+func filled(t testing.TB, n int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	l := open(t, dir, boltlog.Options{})
+	for i := 0; i < n; i += 10 {
+		var ds []ledger.Draft
+		for j := i; j < min(i+10, n); j++ {
+			ds = append(ds, of(fmt.Sprint("key ", j), fmt.Sprint("contact ", j%10)))
+		}
+		logtest.Append(t, l, ds...)
+	}
+	if err := l.Erase(t.Context(), "contact 3"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func of(key, subject string) ledger.Draft {
+	d := logtest.Draft(key)
+	d.Subject = subject
+	return d
+}
+
+func verify(t testing.TB, dir string) boltlog.Report {
+	t.Helper()
+	r, err := boltlog.Verify(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatalf("verify: %v", err)
+	}
+	return r
+}
+
+func TestVerifySound(t *testing.T) {
+	for _, n := range []int{0, 1, 9, 300, 3000} {
+		dir := filled(t, n)
+		var done, total ledger.Seq
+		r, err := boltlog.Verify(t.Context(), dir, func(d, of ledger.Seq) { done, total = d, of })
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ledger.Seq(n)
+		if !r.Sound() || len(r.Notes) > 0 || r.Entries != want || r.Whole != want || r.Upto != want || r.Head.Seq != want {
+			t.Errorf("%d entries: %+v", n, r)
+		}
+		if erased := ledger.Seq((n + 6) / 10); r.Erased != erased {
+			t.Errorf("%d entries: %d erased, want %d", n, r.Erased, erased)
+		}
+		if done != want || total != want {
+			t.Errorf("%d entries: progress ended at %d of %d", n, done, total)
+		}
+		l := open(t, dir, boltlog.Options{})
+		if live, err := l.Verify(t.Context(), nil); err != nil || !live.Sound() || live.Hash != r.Hash || live.Erased != r.Erased {
+			t.Errorf("while open: %+v, %v", live, err)
+		}
+	}
+}
+
+// TestVerifyNames checks that what is wrong is named, and what is still sound.
+func TestVerifyNames(t *testing.T) {
+	const n = 300
+	key := func(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+	entries := func(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte("entries")) }
+	inBolt := func(change func(tx *bbolt.Tx) error) func(dir string) error {
+		return func(dir string) error {
+			db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
+			if err != nil {
+				return err
+			}
+			return errors.Join(db.Update(change), db.Close())
+		}
+	}
+	inFile := func(name string, at int64, b ...byte) func(dir string) error {
+		return func(dir string) error {
+			f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt(b, at)
+			return errors.Join(err, f.Close())
+		}
+	}
+	for _, test := range []struct {
+		what   string
+		change func(dir string) error
+		want   string // the first fault
+		upto   ledger.Seq
+		whole  ledger.Seq
+	}{
+		{"a changed byte", inBolt(func(tx *bbolt.Tx) error {
+			v := append([]byte(nil), entries(tx).Get(key(20))...)
+			v[150]++
+			return entries(tx).Put(key(20), v)
+		}), "entry 20 ledger: corrupt entry: its checksum does not match", 19, n - 1},
+		{"an entry taken out", inBolt(func(tx *bbolt.Tx) error { return entries(tx).Delete(key(7)) }),
+			"entry 7 cannot be read", 6, n - 1},
+		{"the end taken off", inBolt(func(tx *bbolt.Tx) error {
+			return errors.Join(entries(tx).Delete(key(n)), entries(tx).Delete(key(n-1)))
+		}), "entries 299 to 300 missing at the end", n - 2, n - 2},
+		{"two entries swapped", inBolt(func(tx *bbolt.Tx) error {
+			a, b := append([]byte(nil), entries(tx).Get(key(50))...), append([]byte(nil), entries(tx).Get(key(51))...)
+			return errors.Join(entries(tx).Put(key(50), b), entries(tx).Put(key(51), a))
+		}), "entry 50 says that it is entry 51", 49, n - 2},
+		{"an entry rewritten", inBolt(func(tx *bbolt.Tx) error {
+			r, err := ledger.ParseRecord(entries(tx).Get(key(80)))
+			r.Subject = "somebody else"
+			return errors.Join(err, entries(tx).Put(key(80), ledger.AppendRecord(nil, &r)))
+		}), "entry 81 does not follow entry 80: one of the two was changed", 80, n - 1},
+		{"the newest rewritten", inBolt(func(tx *bbolt.Tx) error {
+			r, err := ledger.ParseRecord(entries(tx).Get(key(n)))
+			r.Occurred = r.Occurred.AddDate(1, 0, 0)
+			return errors.Join(err, entries(tx).Put(key(n), ledger.AppendRecord(nil, &r)))
+		}), "entry 300 is not the one that was written", n - 1, n - 1},
+		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1 ledger: corrupt entry: the key in slot 2 is lost", 0, n - 30},
+		{"a secret changed", inFile("ledger.keys", 32, 1), "ledger.keys is damaged where it says whose it is", n, n},
+		{"a meta page damaged", inFile("ledger.db", 4096+40, 77), "meta page 1 is damaged", n, n},
+		{"both meta pages damaged", func(dir string) error {
+			return errors.Join(inFile("ledger.db", 40, 77)(dir), inFile("ledger.db", 4096+40, 77)(dir))
+		}, "meta page 0 is damaged", 0, 0},
+		{"the witness damaged", inFile("ledger.head", 30, 1, 2, 3), "the head witness does not match its checksum", n, n},
+		{"another's slot to be destroyed", inBolt(func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("destroyed")).Put(key(4), []byte{1, 2, 3, 4})
+		}), "a note in destroyed does not match its checksum", n, n},
+	} {
+		dir := filled(t, n)
+		if err := test.change(dir); err != nil {
+			t.Fatal(err)
+		}
+		r := verify(t, dir)
+		if r.Sound() || !strings.Contains(r.Faults[0].String(), test.want) {
+			t.Errorf("%s: found %v, want %q", test.what, r.Faults, test.want)
+		}
+		if r.Upto != test.upto || r.Whole != test.whole {
+			t.Errorf("%s: sound up to %d, %d whole, want %d and %d", test.what, r.Upto, r.Whole, test.upto, test.whole)
+		}
+	}
+}
+
+func TestVerifyCannotLook(t *testing.T) {
+	if _, err := boltlog.Verify(t.Context(), t.TempDir(), nil); err == nil {
+		t.Error("an empty directory was verified")
+	}
+	dir := filled(t, 3)
+	open(t, dir, boltlog.Options{})
+	if _, err := boltlog.Verify(t.Context(), dir, nil); !errors.Is(err, boltlog.ErrLocked) {
+		t.Errorf("verify of an open ledger: %v, want ErrLocked", err)
+	}
+}
