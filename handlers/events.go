@@ -133,6 +133,8 @@ type ledgerView struct {
 	Oldest  *time.Time `json:"oldest"`
 	Newest  *time.Time `json:"newest"`
 	Storage any        `json:"storage,omitempty"`
+
+	Verified any `json:"verified,omitempty"` // every entry was looked at, by request
 }
 
 // ledger shows where the ledger ends: with its head kept elsewhere, a later
@@ -148,6 +150,11 @@ func (a *api) ledger(r *http.Request, _ httprouter.Params) (any, error) {
 	}
 	if a.Size != nil {
 		v.Bytes = a.Size()
+	}
+	if a.Verify != nil && r.URL.Query().Get("verify") == "true" {
+		if v.Verified, err = a.Verify(r.Context()); err != nil {
+			return nil, err
+		}
 	}
 	if head.Seq == 0 {
 		return v, nil

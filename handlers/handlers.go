@@ -53,10 +53,14 @@ type Deps struct {
 	Unready  func(ctx context.Context) (causes, warnings []string)
 	Draining func() bool // the service is about to end: take no more webhooks
 
-	Health      Health       // nil: counted from the ledger
-	Projections Projections  // the views' runner
-	Backup      Backuper     // a hot copy
-	Storage     func() any   // more for GET ledger, by the backend; may be nil
+	Health      Health      // nil: counted from the ledger
+	Projections Projections // the views' runner
+	Backup      Backuper    // a hot copy
+	Storage     func() any  // more for GET ledger, by the backend; may be nil
+
+	// Verify checks every entry, for GET ledger?verify=true; may be nil.
+	Verify func(ctx context.Context) (any, error)
+
 	Size        func() int64 // bytes of the ledger on the disk; may be nil
 	Alert       func(kind, text string)
 	MoreMetrics []func(w io.Writer) // written at the end of GET /metrics

@@ -22,6 +22,8 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Unready: s.unready, Draining: s.draining.Load,
 		Projections: s.runner,
 		Storage:     func() any { return s.ledger.Stats() },
+		Size:        func() int64 { return s.ledger.Stats().Bytes },
+		Verify:      s.verify,
 		Alert: func(kind, text string) {
 			s.alerts.Alert(outbox.Alert{Severity: outbox.High, Group: kind, Title: kind, Text: text})
 		},
@@ -45,4 +47,10 @@ func (s *service) unready(context.Context) (causes, warnings []string) {
 		}
 	}
 	return causes, warnings
+}
+
+// verify looks at every entry of the open ledger.
+func (s *service) verify(ctx context.Context) (any, error) {
+	r, err := s.ledger.Verify(ctx, nil)
+	return verdictOf(r), err
 }

@@ -40,6 +40,7 @@ type cli struct {
 	Trigger triggerCmd `cmd:"" help:"Send a signed sample event to a running service."`
 	Sign    signCmd    `cmd:"" help:"Sign a webhook body, or explain why a signature does not match."`
 	Sandbox sandboxCmd `cmd:"" help:"A GoHighLevel of our own, for working offline."`
+	Verify  verifyCmd  `cmd:"" help:"Check every entry of a ledger."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

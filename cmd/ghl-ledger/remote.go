@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 type remote struct {
 	URL   string `name:"ledger-url" help:"The running service; http:// and LEDGER_ADMIN_LISTEN if not given."`
 	Token string `name:"ledger-admin-token" secret:"" help:"Its admin or analyst token."`
+
+	patience time.Duration // how long a call may take; 30 seconds if zero
 }
 
 // find completes r from the service's own settings.
@@ -59,7 +62,7 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Token)
 	req.Header.Set("Content-Type", "application/json")
-	client := http.Client{Timeout: 30 * time.Second}
+	client := http.Client{Timeout: cmp.Or(r.patience, 30*time.Second)}
 	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("reach the service at %s: %w: is `ghl-ledger serve` running? --ledger-url says where", r.URL, err)

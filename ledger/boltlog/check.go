@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
@@ -57,7 +58,8 @@ func (c *checker) next(seq ledger.Seq, stored []byte) bool {
 	c.last.seq++
 	c.report.Bytes += int64(len(stored))
 	if err := c.entry(seq, stored); err != nil {
-		c.report.fault(Fault{seq, seq, err.Error()})
+		what := strings.TrimPrefix(err.Error(), ledger.ErrCorrupt.Error()+": ") // which is what we are here for
+		c.report.fault(Fault{seq, seq, what})
 		c.last.hash = [32]byte{} // what was stored is unknown, so no fault of the next one
 	}
 	if seq%checkEvery == 0 {

@@ -41,9 +41,9 @@ func (f Fault) String() string {
 	case f.First == 0:
 		return f.What
 	case f.First == f.Last:
-		return fmt.Sprintf("entry %d %s", f.First, f.What)
+		return fmt.Sprintf("entry %d: %s", f.First, f.What)
 	}
-	return fmt.Sprintf("entries %d to %d %s", f.First, f.Last, f.What)
+	return fmt.Sprintf("entries %d to %d: %s", f.First, f.Last, f.What)
 }
 
 // Sound says whether every entry is as it was written, and none is missing.

@@ -111,27 +111,27 @@ func TestVerifyNames(t *testing.T) {
 			v := append([]byte(nil), entries(tx).Get(key(20))...)
 			v[150]++
 			return entries(tx).Put(key(20), v)
-		}), "entry 20 ledger: corrupt entry: its checksum does not match", 19, n - 1},
+		}), "entry 20: its checksum does not match", 19, n - 1},
 		{"an entry taken out", inBolt(func(tx *bbolt.Tx) error { return entries(tx).Delete(key(7)) }),
-			"entry 7 cannot be read", 6, n - 1},
+			"entry 7: cannot be read", 6, n - 1},
 		{"the end taken off", inBolt(func(tx *bbolt.Tx) error {
 			return errors.Join(entries(tx).Delete(key(n)), entries(tx).Delete(key(n-1)))
-		}), "entries 299 to 300 missing at the end", n - 2, n - 2},
+		}), "entries 299 to 300: missing at the end", n - 2, n - 2},
 		{"two entries swapped", inBolt(func(tx *bbolt.Tx) error {
 			a, b := append([]byte(nil), entries(tx).Get(key(50))...), append([]byte(nil), entries(tx).Get(key(51))...)
 			return errors.Join(entries(tx).Put(key(50), b), entries(tx).Put(key(51), a))
-		}), "entry 50 says that it is entry 51", 49, n - 2},
+		}), "entry 50: says that it is entry 51", 49, n - 2},
 		{"an entry rewritten", inBolt(func(tx *bbolt.Tx) error {
 			r, err := ledger.ParseRecord(entries(tx).Get(key(80)))
 			r.Subject = "somebody else"
 			return errors.Join(err, entries(tx).Put(key(80), ledger.AppendRecord(nil, &r)))
-		}), "entry 81 does not follow entry 80: one of the two was changed", 80, n - 1},
+		}), "entry 81: does not follow entry 80: one of the two was changed", 80, n - 1},
 		{"the newest rewritten", inBolt(func(tx *bbolt.Tx) error {
 			r, err := ledger.ParseRecord(entries(tx).Get(key(n)))
 			r.Occurred = r.Occurred.AddDate(1, 0, 0)
 			return errors.Join(err, entries(tx).Put(key(n), ledger.AppendRecord(nil, &r)))
-		}), "entry 300 is not the one that was written", n - 1, n - 1},
-		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1 ledger: corrupt entry: the key in slot 2 is lost", 0, n - 30},
+		}), "entry 300: is not the one that was written", n - 1, n - 1},
+		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1: the key in slot 2 is lost", 0, n - 30},
 		{"a secret changed", inFile("ledger.keys", 32, 1), "ledger.keys is damaged where it says whose it is", n, n},
 		{"a meta page damaged", inFile("ledger.db", 4096+40, 77), "meta page 1 is damaged", n, n},
 		{"both meta pages damaged", func(dir string) error {

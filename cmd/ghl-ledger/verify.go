@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+)
+
+type verifyCmd struct {
+	remote  `embed:""`
+	DataDir string `name:"ledger-data-dir" hidden:"" default:"./data"`
+	Data    string `placeholder:"DIR" help:"Verify the ledger of a stopped service, or a copy of one, in DIR. Without it: LEDGER_DATA_DIR, or the running service if that has it open."`
+	Output  string `enum:"table,json" default:"table" help:"${enum}."`
+}
+
+// Help is what verify --help says beside its flags.
+func (verifyCmd) Help() string {
+	return `Reads every entry: checksum, place, chain and key; that its body opens or was
+erased; the head against its witness, and every page that leads to them.
+
+Exit codes:
+  0   sound
+  1   not sound: the entries are named, and what is still sound
+  2   could not look`
+}
+
+// Run verifies, prints what it found, and ends with answerNo if that is not sound.
+func (c *verifyCmd) Run(ctx context.Context, con *console) error {
+	v, err := c.verify(ctx, con)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		err = printJSON(con.out, v)
+	} else {
+		err = v.print(con.out)
+	}
+	if err == nil && !v.Sound {
+		err = answerNo{errors.New("the ledger is not sound: stop the service and restore a backup, or ask us with this report")}
+	}
+	return err
+}
+
+// verify looks at the directory, or asks the service that has it open.
+func (c *verifyCmd) verify(ctx context.Context, con *console) (verdict, error) {
+	dir := c.Data
+	if dir == "" {
+		dir = c.DataDir
+	}
+	bar, done := con.bar("verify")
+	r, err := boltlog.Verify(ctx, dir, func(at, total ledger.Seq) { bar(int64(at), int64(total)) })
+	done()
+	switch {
+	case err == nil:
+		return verdictOf(r), nil
+	case !errors.Is(err, boltlog.ErrLocked):
+		return verdict{}, fmt.Errorf("%w: --data names the directory of a stopped service", err)
+	case c.Data != "":
+		return verdict{}, fmt.Errorf("%w: stop the service, or leave --data out to ask it", err)
+	}
+	var answer struct {
+		Verified verdict `json:"verified"`
+	}
+	c.find(con.set)
+	c.patience = 24 * time.Hour
+	err = c.call(ctx, "GET", "/api/v1/ledger?verify=true", nil, &answer)
+	return answer.Verified, err
+}
+
+// verdict is a report as it is printed.
+type verdict struct {
+	Sound     bool       `json:"sound"`
+	Entries   ledger.Seq `json:"entries"`
+	Whole     ledger.Seq `json:"whole"`      // entries that are sound
+	SoundUpTo ledger.Seq `json:"sound_upto"` // all up to here are
+	Erased    ledger.Seq `json:"erased"`
+	Bytes     int64      `json:"bytes"`
+	Head      string     `json:"head"`
+	Hash      string     `json:"hash"`
+	Faults    []fault    `json:"faults"`
+	More      int        `json:"more_faults"`
+	Notes     []string   `json:"notes"`
+}
+
+// fault is one thing that is wrong, about the entries first to last, or, where
+// they are 0, about the file.
+type fault struct {
+	First ledger.Seq `json:"first"`
+	Last  ledger.Seq `json:"last"`
+	What  string     `json:"what"`
+}
+
+func verdictOf(r boltlog.Report) verdict {
+	v := verdict{
+		Sound: r.Sound(), Entries: r.Entries, Whole: r.Whole, SoundUpTo: r.Upto, Erased: r.Erased, Bytes: r.Bytes,
+		Head: ledger.FormatID(r.Head.ID), Hash: hex.EncodeToString(r.Hash[:]), More: r.More,
+		Faults: []fault{}, Notes: append([]string{}, r.Notes...),
+	}
+	for _, f := range r.Faults {
+		v.Faults = append(v.Faults, fault{f.First, f.Last, f.String()})
+	}
+	return v
+}
+
+func (v verdict) print(w io.Writer) error {
+	p := &printer{w: w}
+	if v.Sound {
+		p.line("sound: %d entries, %d of them erased, %d bytes", v.Entries, v.Erased, v.Bytes)
+	} else {
+		p.line("NOT SOUND: %d of %d entries are as they were written, all up to entry %d", v.Whole, v.Entries, v.SoundUpTo)
+	}
+	for _, f := range v.Faults {
+		p.line("  %s", f.What)
+	}
+	if v.More > 0 {
+		p.line("  and %d more", v.More)
+	}
+	for _, n := range v.Notes {
+		p.line("  note: %s", n)
+	}
+	if v.Whole > 0 {
+		p.line("head: %s, hash %s", v.Head, v.Hash)
+	}
+	return p.err
+}
+
+// printer remembers the first error of many lines.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+)
+
+// command runs the program in a folder of its own and returns its exit code
+// and what it printed.
+func command(t *testing.T, args ...string) (code int, out string) {
+	t.Helper()
+	var b bytes.Buffer
+	code = run(t.Context(), args, nil, strings.NewReader(""), &b, &b)
+	return code, b.String()
+}
+
+// someLedger makes a stopped ledger of three entries.
+func someLedger(t *testing.T) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	l, err := boltlog.Open(dir, boltlog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logtest.Append(t, l, logtest.Draft("1"), logtest.Draft("2"), logtest.Draft("3"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// flip changes one byte of a file.
+func flip(t *testing.T, path string, at int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[at] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestVerifyCommand(t *testing.T) {
+	sound, damaged := someLedger(t), someLedger(t)
+	b, err := os.ReadFile(filepath.Join(damaged, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip(t, filepath.Join(damaged, "ledger.db"), bytes.LastIndex(b, []byte("contact of 2")))
+	open := someLedger(t)
+	l, err := boltlog.Open(open, boltlog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--data", sound}, exitDone, "sound: 3 entries"},
+		{[]string{"--data", sound, "--output", "json"}, exitDone, `"sound": true`},
+		{[]string{"--data", damaged}, exitNo, "entry 2: its checksum does not match"},
+		{[]string{"--data", damaged, "--output", "json"}, exitNo, `"sound_upto": 1`},
+		{[]string{"--data", t.TempDir()}, exitUsage, "no ledger in"},
+		{[]string{"--data", open}, exitUsage, "another process has it open"},
+		{[]string{"--ledger-data-dir", open, "--ledger-url", "http://127.0.0.1:1"}, exitUsage, "reach the service"},
+	} {
+		code, out := command(t, append([]string{"verify"}, test.args...)...)
+		if code != test.code || !strings.Contains(out, test.says) {
+			t.Errorf("verify %v: exit %d, want %d, saying %q:\n%s", test.args, code, test.code, test.says, out)
+		}
+	}
+}
