@@ -51,10 +51,20 @@ func newBucket(r Rate) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(float64(refill)/r.Per.Seconds()), burst)
 }
 
-// wait returns when a call may go, or with ctx's error.
-func (l *limit) wait(ctx context.Context) error {
+// Turn returns when a call of the location may go, as far as is known now. It
+// takes no turn: who must look at something before each call waits here first
+// and looks then.
+func (c *Client) Turn(ctx context.Context, location string) error {
+	return c.limit(location).until(ctx, (*limit).peek)
+}
+
+// wait takes a turn when there is one, or returns ctx's error.
+func (l *limit) wait(ctx context.Context) error { return l.until(ctx, (*limit).delay) }
+
+// until waits as long as delay says that there is something to wait for.
+func (l *limit) until(ctx context.Context, delay func(*limit) time.Duration) error {
 	for {
-		d := l.delay()
+		d := delay(l)
 		if d <= 0 {
 			return nil
 		}
@@ -68,19 +78,27 @@ func (l *limit) wait(ctx context.Context) error {
 	}
 }
 
+// peek returns how long to wait for a turn.
+func (l *limit) peek() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if d := l.closed(now); d > 0 || l.bucket == nil {
+		return d
+	}
+	if missing := 1 - l.bucket.TokensAt(now); missing > 0 {
+		return time.Duration(missing / float64(l.bucket.Limit()) * float64(time.Second))
+	}
+	return 0
+}
+
 // delay takes a turn and returns 0, or says how long to wait before asking anew.
 func (l *limit) delay() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	if d := l.paused.Sub(now); d > 0 {
+	if d := l.closed(now); d > 0 {
 		return d
-	}
-	if today := now.UTC().Format(time.DateOnly); today != l.day {
-		l.day, l.used = today, 0
-	}
-	if l.daily > 0 && l.used >= l.daily {
-		return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
 	}
 	if l.bucket != nil {
 		r := l.bucket.ReserveN(now, 1)
@@ -90,6 +108,21 @@ func (l *limit) delay() time.Duration {
 		}
 	}
 	l.used++
+	return 0
+}
+
+// closed is how long nothing may go at all: by GoHighLevel's word, or because
+// the day's calls are used up.
+func (l *limit) closed(now time.Time) time.Duration {
+	if d := l.paused.Sub(now); d > 0 {
+		return d
+	}
+	if today := now.UTC().Format(time.DateOnly); today != l.day {
+		l.day, l.used = today, 0
+	}
+	if l.daily > 0 && l.used >= l.daily {
+		return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+	}
 	return 0
 }
 

@@ -26,7 +26,7 @@ var (
 type buckets struct {
 	effects, states, contacts, causes, queue, counts *bbolt.Bucket
 	holds, paused, sent, gone, deals, answered       *bbolt.Bucket
-	facts, skipped                                   *bbolt.Bucket
+	facts, skipped, calls                            *bbolt.Bucket
 }
 
 // named returns where each bucket of the view belongs.
@@ -34,7 +34,7 @@ func (b *buckets) named() map[string]**bbolt.Bucket {
 	return map[string]**bbolt.Bucket{
 		"effects": &b.effects, "states": &b.states, "contacts": &b.contacts, "causes": &b.causes,
 		"queue": &b.queue, "counts": &b.counts, "holds": &b.holds, "paused": &b.paused, "sent": &b.sent,
-		"gone": &b.gone, "deals": &b.deals, "answered": &b.answered, "facts": &b.facts, "skipped": &b.skipped,
+		"gone": &b.gone, "deals": &b.deals, "answered": &b.answered, "facts": &b.facts, "skipped": &b.skipped, "calls": &b.calls,
 	}
 }
 

@@ -56,6 +56,8 @@ type Courier struct {
 	CourierConfig
 	stuck atomic.Int32 // receipts that cannot be recorded: while there is one, nothing is sent
 	caps  *locks       // one message at a time is counted against a location's cap
+
+	breaker *breaker
 }
 
 // NewCourier returns a courier; Run makes it work.
@@ -82,7 +84,7 @@ func NewCourier(c CourierConfig) *Courier {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Retry, c.Cap = c.Retry.withDefaults(), c.Cap.withDefaults()
-	return &Courier{CourierConfig: c, caps: newLocks()}
+	return &Courier{CourierConfig: c, caps: newLocks(), breaker: newBreaker()}
 }
 
 // Run sends until ctx ends, which is no error, or the ledger or a view fails.
@@ -101,6 +103,9 @@ func (c *Courier) Run(ctx context.Context) error {
 	if c.Mode != Live {
 		<-ctx.Done()
 		return nil
+	}
+	if err := c.resumeBudget(); err != nil {
+		return ended(ctx, err)
 	}
 	if err := c.reopen(ctx); err != nil {
 		return ended(ctx, err)
@@ -172,6 +177,14 @@ func (c *Courier) sayLocation(ctx context.Context, kind string, h Hold) error {
 // What happened is recorded even if we are shutting down, out of the room that
 // the ledger keeps for receipts; while it cannot be, nothing more is sent.
 func (c *Courier) keep(ctx context.Context, ds ...ledger.Draft) error {
+	answers, err := c.write(ctx, ds...)
+	if err != nil {
+		return err
+	}
+	return c.Pending.Wait(ctx, answers[len(answers)-1].Entry.Seq)
+}
+
+func (c *Courier) write(ctx context.Context, ds ...ledger.Draft) ([]ledger.Appended, error) {
 	late, cancel := c.callContext(ctx)
 	defer cancel()
 	late = ledger.WithReserve(late)
@@ -184,9 +197,9 @@ func (c *Courier) keep(ctx context.Context, ds ...ledger.Draft) error {
 	if err != nil {
 		c.stuck.Add(1) // for good: nobody sends what could not be recorded
 		c.Alerter.Alert(Alert{Severity: High, Group: "receipt", Title: "Receipts cannot be recorded: sending has stopped", Text: err.Error()})
-		return fmt.Errorf("record %s of %s: %w", ds[0].Kind, ds[0].Key, err)
+		return nil, fmt.Errorf("record %s of %s: %w", ds[0].Kind, ds[0].Key, err)
 	}
-	return c.Pending.Wait(ctx, answers[len(answers)-1].Entry.Seq)
+	return answers, nil
 }
 
 // free returns once every receipt so far is recorded, or on its way.

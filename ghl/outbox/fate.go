@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"math"
 	"time"
@@ -20,6 +21,7 @@ const (
 	shut                  // the location's token is refused
 	forbidden             // the token may not make this kind of call
 	missing               // the location lacks a custom field
+	unsent                // its turn had not come when the service ended
 )
 
 // lookupError is a refusal of a question that came before the call: it says
@@ -34,6 +36,9 @@ func fateOf(call Call, err error) fate {
 		return missing
 	}
 	api, ok := errors.AsType[*ghl.APIError](err)
+	if !ok && errors.Is(err, context.Canceled) {
+		return unsent
+	}
 	if !ok {
 		return repeatable(call, true)
 	}

@@ -16,23 +16,49 @@ func (c *Courier) serve(ctx context.Context, l lane, after ledger.Seq) (time.Tim
 	if err := c.Pending.Wait(ctx, after); err != nil {
 		return time.Time{}, err
 	}
-	for {
+	for ready := false; ; {
 		paused, err := c.Pending.Paused(l.location)
 		if err != nil || paused {
 			return time.Time{}, err
+		}
+		if until := c.breaker.resting(l.location, c.Now()); !until.IsZero() {
+			return until, nil
 		}
 		queue, err := c.Pending.queue(l)
 		if err != nil || len(queue) == 0 {
 			return time.Time{}, err
 		}
-		if err := c.free(ctx); err != nil {
-			return time.Time{}, err
+		if !ready && !queue[0].due(c.Now()).After(c.Now()) {
+			// Looked at before the wait, a contact that opts out during it
+			// would be written to.
+			if err := c.turn(ctx, l.location); err != nil {
+				return time.Time{}, err
+			}
+			ready = true
+			continue
 		}
+		ready = false
 		next, err := c.step(ctx, queue)
 		if err != nil || !next.IsZero() {
 			return next, err
 		}
 	}
+}
+
+// turns is a client of GoHighLevel that knows when a location may call.
+type turns interface {
+	Turn(ctx context.Context, location string) error
+}
+
+// turn returns when the location may call and every receipt so far is
+// recorded, or on its way.
+func (c *Courier) turn(ctx context.Context, location string) error {
+	if client, ok := c.Contacts.(turns); ok {
+		if err := client.Turn(ctx, location); err != nil {
+			return err
+		}
+	}
+	return c.free(ctx)
 }
 
 // step brings the first effect of a queue one receipt further, or returns
@@ -59,6 +85,11 @@ func (c *Courier) step(ctx context.Context, queue []*record) (time.Time, error) 
 	if v.kind != "" {
 		return time.Time{}, c.record(ctx, r, v)
 	}
+	leave, until := c.breaker.admit(r.LocationID, c.Now())
+	if leave == nil {
+		return until, nil
+	}
+	defer leave()
 	if r.Call == CallFields {
 		return time.Time{}, c.sendFields(ctx, r, lead, queue[1:])
 	}

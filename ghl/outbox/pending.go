@@ -26,7 +26,8 @@ import (
 //	holds     location, 0, call           → why nothing of it is sent
 //	paused    location, or empty for all  → since when, as seq
 //	sent      location, 0, time, effect id → nothing; messages attempted, for the cap
-//	gone      contact                     → nothing; GoHighLevel has it no more
+//	calls     location, 0, day            → how many calls it made; the newest day only
+//	gone      contact                     → since when GoHighLevel has it no more, in nanoseconds
 //	deals     opportunity                 → deal as JSON
 //	answered  contact                     → time of the last automatic answer
 //	skipped   event                       → nothing; it could not be planned yet
@@ -45,7 +46,7 @@ const pendingName = "pending"
 func (Pending) Name() string { return pendingName }
 
 // Version implements projections.Projection.
-func (Pending) Version() int { return 1 }
+func (Pending) Version() int { return 2 }
 
 // Apply implements projections.Projection.
 func (Pending) Apply(view *bbolt.Tx, e ledger.Entry) error {
@@ -85,6 +86,9 @@ var folds = map[string]func(*buckets, ledger.Entry) error{
 	PlannerAdvanced:           (*buckets).advanced,
 	ClockTicked:               (*buckets).ticked,
 	projections.KindForgotten: (*buckets).forget,
+
+	string(ghl.ContactCreated): (*buckets).back,
+	string(ghl.ContactUpdated): (*buckets).back,
 
 	string(ghl.OpportunityCreated): (*buckets).deal,
 	string(ghl.OpportunityUpdated): (*buckets).deal,
@@ -187,8 +191,14 @@ func (b *buckets) settle(e ledger.Entry, r *record, body Receipt) error {
 			return err
 		}
 	}
+	if body.Attempt > 0 && e.Kind != Attempted {
+		if err := b.countCall(e); err != nil {
+			return err
+		}
+	}
 	if body.Gone && e.Subject != "" {
-		if err := b.gone.Put([]byte(e.Subject), nil); err != nil {
+		since := binary.BigEndian.AppendUint64(nil, uint64(e.Recorded.UnixNano()))
+		if err := b.gone.Put([]byte(e.Subject), since); err != nil {
 			return err
 		}
 	}
@@ -198,6 +208,16 @@ func (b *buckets) settle(e ledger.Entry, r *record, body Receipt) error {
 		}
 	}
 	return b.put(r)
+}
+
+// back notes that GoHighLevel tells of a contact that it had no more: by an
+// event of later, for those of before may come late.
+func (b *buckets) back(e ledger.Entry) error {
+	since := b.gone.Get([]byte(e.Subject))
+	if e.Subject == "" || since == nil || e.Occurred.UnixNano() <= int64(binary.BigEndian.Uint64(since)) {
+		return nil
+	}
+	return b.gone.Delete([]byte(e.Subject))
 }
 
 func held(b *buckets, e ledger.Entry) error {

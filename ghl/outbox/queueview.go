@@ -63,8 +63,7 @@ func (v PendingView) sentSince(location string, since time.Time) (n int, err err
 // isGone reports whether GoHighLevel said that it has the contact no more.
 func (v PendingView) isGone(contact string) (gone bool, err error) {
 	err = v.read(func(b *buckets) error {
-		k, _ := b.gone.Cursor().Seek([]byte(contact))
-		gone = k != nil && string(k) == contact
+		gone = b.gone.Get([]byte(contact)) != nil
 		return nil
 	})
 	return gone, err

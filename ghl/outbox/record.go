@@ -23,7 +23,7 @@ type record struct {
 	Tried    bool   `json:"tried,omitempty"`    // attempted, and no receipt yet
 	Before   int    `json:"before,omitempty"`   // attempts of earlier lives, before it was retried or released
 	Waived   bool   `json:"waived,omitempty"`   // a person sends it, whatever its age and the cap
-	Redriven bool   `json:"redriven,omitempty"` // a person retried it: current values go
+	Redriven bool   `json:"redriven,omitempty"` // a person sends it again: current values go
 	HeldBy   string `json:"held_by,omitempty"`  // the location's hold that holds it, where one does
 
 	id ulid.ULID
@@ -77,7 +77,6 @@ func (r *record) retried(_ ledger.Entry, _ Receipt) {
 		return
 	}
 	r.restart()
-	r.Redriven = true
 }
 
 func (r *record) released(_ ledger.Entry, _ Receipt) {
@@ -91,7 +90,7 @@ func (r *record) restart() {
 	r.end(StatePending, Receipt{})
 	r.Error, r.HeldBy = "", ""
 	r.Before = r.Attempts
-	r.Waived = true
+	r.Waived, r.Redriven = true, true
 }
 
 // hold makes r wait for a person.

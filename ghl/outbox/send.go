@@ -21,6 +21,7 @@ func (c *Courier) sendFields(ctx context.Context, r *record, lead projections.Le
 	call, cancel := c.callContext(ctx)
 	err := c.update(call, r, patch)
 	cancel()
+	c.hear(r, err)
 	if err == nil {
 		return c.record(ctx, r, verdict{Delivered, Receipt{Attempt: r.attempt(), Fields: patch}})
 	}
@@ -72,40 +73,50 @@ func (c *Courier) sendDeed(ctx context.Context, r *record, lead projections.Lead
 	if err != nil {
 		return c.record(ctx, r, verdict{Dead, Receipt{Error: err.Error(), Status: NeedsInvestigation}})
 	}
-	if capped, err := c.attempt(ctx, r, m); err != nil || capped {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	attempted, err := c.Pending.record(r.id) // as it is now, with the attempt
-	if err != nil {
+	if goes, err := c.attempt(ctx, r, m); err != nil || !goes {
 		return err
 	}
 	call, cancel := c.callContext(ctx)
 	id, err := c.do(call, r, m)
 	cancel()
+	c.hear(r, err)
 	if err == nil {
-		return c.record(ctx, attempted, verdict{Delivered, Receipt{Attempt: r.attempt(), MessageID: id}})
+		return c.record(ctx, r, verdict{Delivered, Receipt{Attempt: r.attempt(), MessageID: id}})
 	}
-	return c.refused(ctx, attempted, err)
+	return c.refused(ctx, r, err)
 }
 
 // attempt records that r is about to go, unless its location's cap is reached.
-func (c *Courier) attempt(ctx context.Context, r *record, m ghl.OutMessage) (capped bool, err error) {
+// From then on it goes even if we are shutting down, or its fate would be
+// unknown for no reason. An attempt that was in the ledger already is somebody
+// else's: whether that one went is not known here, so this one does not.
+func (c *Courier) attempt(ctx context.Context, r *record, m ghl.OutMessage) (goes bool, err error) {
 	defer c.caps.lock(r.LocationID)()
 	reason, err := c.exceeded(r)
 	if err != nil {
 		return false, err
 	}
 	if reason != "" {
-		return true, c.record(ctx, r, hold(reason))
+		return false, c.record(ctx, r, hold(reason))
 	}
 	body := Receipt{Attempt: r.attempt()}
 	if r.Call == CallMessage {
 		body.Message = m
 	}
-	return false, c.record(ctx, r, verdict{Attempted, body})
+	d, err := draft(r, Attempted, body, c.Now())
+	if err != nil {
+		return false, err
+	}
+	answers, err := c.write(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	attempted := answers[0]
+	r.Last, r.Tried = attempted.Entry.ID, true
+	if err := c.Pending.Wait(ctx, attempted.Entry.Seq); err != nil && ctx.Err() == nil {
+		return false, err
+	}
+	return attempted.Added, nil
 }
 
 func (c *Courier) compose(r *record, lead projections.Lead) (ghl.OutMessage, error) {
@@ -133,6 +144,8 @@ func (c *Courier) refused(ctx context.Context, r *record, err error) error {
 		return c.record(ctx, r, c.Retry.after(r, err, c.Now()))
 	case unknown:
 		return c.holdUnknown(ctx, r, r.attempt(), err.Error())
+	case unsent:
+		return c.record(ctx, r, verdict{Failed, Receipt{Error: err.Error()}}) // not a try
 	case missing:
 		return c.record(ctx, r, hold(err.Error()))
 	case gone:
