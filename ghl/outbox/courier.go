@@ -57,6 +57,8 @@ type Courier struct {
 	stuck atomic.Int32 // receipts that cannot be recorded: while there is one, nothing is sent
 	caps  *locks       // one message at a time is counted against a location's cap
 
+	holding *locks // one hold at a time is said of a location
+
 	breaker *breaker
 }
 
@@ -84,7 +86,7 @@ func NewCourier(c CourierConfig) *Courier {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Retry, c.Cap = c.Retry.withDefaults(), c.Cap.withDefaults()
-	return &Courier{CourierConfig: c, caps: newLocks(), breaker: newBreaker()}
+	return &Courier{CourierConfig: c, caps: newLocks(), holding: newLocks(), breaker: newBreaker()}
 }
 
 // Run sends until ctx ends, which is no error, or the ledger or a view fails.
@@ -133,6 +135,7 @@ func (c *Courier) reopen(ctx context.Context) error {
 
 // holdLocation makes a location's calls, or one kind of them, wait.
 func (c *Courier) holdLocation(ctx context.Context, h Hold) error {
+	defer c.holding.lock(h.Location)() // or each call that was under way would say it
 	if held, err := c.isHeld(h); err != nil || held {
 		return err // by another call that was under way
 	}
