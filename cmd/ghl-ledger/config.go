@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // Config is every setting of the service. A field's flag is its name here, its
@@ -168,4 +170,14 @@ func (c *Config) checkSequences() (errs []error) {
 		}
 	}
 	return errs
+}
+
+// defaults is the configuration of which nothing was set.
+func defaults() (c Config, err error) {
+	parser, err := kong.New(&c)
+	if err != nil {
+		return c, err
+	}
+	_, err = parser.Parse(nil)
+	return c, err
 }

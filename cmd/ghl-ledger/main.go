@@ -34,6 +34,7 @@ func main() {
 
 // cli is the whole surface: a field a command.
 type cli struct {
+	Demo    demoCmd    `cmd:"" help:"Run everything on a temporary directory, with a GoHighLevel of our own beside it, and show what happens."`
 	Init    initCmd    `cmd:"" help:"Write .env with fresh secrets, and say what to paste into GoHighLevel."`
 	Serve   serveCmd   `cmd:"" help:"Run the service."`
 	Config  configCmd  `cmd:"" help:"Check or print the configuration."`

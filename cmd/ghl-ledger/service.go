@@ -143,6 +143,14 @@ func (c *Config) listen() (d doors, err error) {
 	return d, nil
 }
 
+// Close closes doors that nobody serves.
+func (d doors) Close() error {
+	if d.public == d.admin {
+		return d.public.Close()
+	}
+	return errors.Join(d.public.Close(), d.admin.Close())
+}
+
 // run serves until ctx ends, then drains: no new requests, those under way
 // answered, receipts of calls under way recorded, the ledger closed. It
 // returns why it ended; nil when ctx did.

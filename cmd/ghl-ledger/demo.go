@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/enterprisehub/ghl-ledger/ghl/ghltest"
+)
+
+type demoCmd struct {
+	Once bool `help:"End after the story; non-zero if any step was not as it should be."`
+}
+
+// Run tells the story of story.go through real HTTP, prints what came of it,
+// and stays up until it is interrupted.
+func (c *demoCmd) Run(ctx context.Context, con *console) (err error) {
+	dir, err := os.MkdirTemp("", "ghl-ledger-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	t, err := newTrial(ctx, dir, newLogger(log, "info", "json"), !c.Once)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	t.sandbox.Fault(ghltest.Fault{
+		Method: "PUT", Contact: refused, Status: 422, Message: "the sandbox refuses this contact, for the story's sake",
+	})
+	if err := (&teller{trial: t, out: con.out}).tell(ctx); err != nil {
+		return answerNo{fmt.Errorf("the story did not go as it should: %w", err)}
+	}
+	c.invite(con, t, dir)
+	if !c.Once {
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// invite says where to look.
+func (c *demoCmd) invite(con *console, t *trial, dir string) {
+	public, admin := t.doors.public.Addr(), t.doors.admin.Addr()
+	if c.Once {
+		fmt.Fprintf(con.out, "\nEverything was as it should be. It ran with the API on %s and health on %s; without --once it stays up.\n", admin, public)
+		return
+	}
+	fmt.Fprintf(con.out, `
+It stays up until ctrl-C; everything is in %s and is removed then.
+  console  http://%s/console
+  token    %s
+  API      curl -H "Authorization: Bearer $TOKEN" http://%s/api/v1/leads
+  health   curl http://%s/webhooks/ghl/health
+`, dir, admin, t.cfg.AdminToken, admin, public)
+}
