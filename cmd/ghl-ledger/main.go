@@ -43,6 +43,13 @@ type cli struct {
 	Sandbox sandboxCmd `cmd:"" help:"A GoHighLevel of our own, for working offline."`
 	Verify  verifyCmd  `cmd:"" help:"Check every entry of a ledger."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Events      eventsCmd      `cmd:"" help:"Look at the ledger's entries."`
+	Leads       leadsCmd       `cmd:"" help:"Look at leads, and say who is not written to."`
+	Effects     effectsCmd     `cmd:"" help:"What is owed to GoHighLevel: dead letters, retries, pause."`
+	Quarantine  quarantineCmd  `cmd:"" help:"Verified deliveries that are no valid events."`
+	Projections projectionsCmd `cmd:"" help:"The views that are folded from the ledger."`
+	Forget      forgetCmd      `cmd:"" help:"Destroy one contact's personal data everywhere."`
 }
 
 // console is where a command reads and writes, and what its settings come from.
@@ -57,6 +64,8 @@ type exit int
 
 // answerNo is an error that means: it ran, and the answer is no.
 type answerNo struct{ error }
+
+func (a answerNo) Unwrap() error { return a.error }
 
 func run(ctx context.Context, args, environ []string, in io.Reader, out, errw io.Writer) (code int) {
 	defer func() {

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+)
+
+type leadsExplainCmd struct {
+	client  `embed:""`
+	paging  `embed:""`
+	Contact string `arg:"" help:"The contact."`
+}
+
+// Help is what leads explain --help says beside its flags.
+func (leadsExplainCmd) Help() string {
+	return `Examples:
+  ghl-ledger leads explain contact_1
+  ghl-ledger leads explain contact_1 --output json | jq '.data[-1].scored.reasons'`
+}
+
+// scoreView is one score of a lead, and what moved it.
+type scoreView struct {
+	ID       string    `json:"id"`
+	Recorded time.Time `json:"recorded_at"`
+	Cause    string    `json:"cause"`
+	Kind     string    `json:"cause_kind"`
+	Text     string    `json:"cause_text"`
+	Delta    *float64  `json:"delta"`
+	Scored   *struct {
+		Score   float64      `json:"score"`
+		Quality string       `json:"quality"`
+		Churn   float64      `json:"churn_risk"`
+		Model   string       `json:"model_id"`
+		Reasons []leadReason `json:"reasons"`
+	} `json:"scored"`
+}
+
+// scoreRow is one score as a line of the history.
+type scoreRow struct {
+	Recorded time.Time `json:"recorded"`
+	Score    *float64  `json:"score"`
+	Delta    string    `json:"by"`
+	Quality  string    `json:"quality"`
+	Why      string    `json:"why"`
+	Event    string    `json:"event"`
+}
+
+// Run prints the history, and of the newest score the parts it is made of.
+func (c *leadsExplainCmd) Run(ctx context.Context, con *console) error {
+	c.find(con.set)
+	got, err := c.fetch(ctx, "leads/"+url.PathEscape(c.Contact)+"/scores", url.Values{}, c.paging)
+	if err != nil {
+		return missing(err, "lead", c.Contact, "leads list")
+	}
+	if c.Output == "json" {
+		return printJSON(con.out, got)
+	}
+	views, err := decoded[scoreView](got.Data)
+	if err != nil {
+		return err
+	}
+	if err := printScores(con, views); err != nil || len(views) == 0 {
+		return err
+	}
+	if got.Next != nil {
+		fmt.Fprintf(con.err, "There is more: --after %s, or --limit 0 for all.\n", *got.Next)
+		return nil
+	}
+	newest := views[len(views)-1].Scored
+	if newest == nil {
+		return nil
+	}
+	fmt.Fprintf(con.out, "\nThe newest, by model %s: 40 and\n", newest.Model)
+	slices.SortStableFunc(newest.Reasons, func(a, b leadReason) int { return int(100 * (abs(b.Points) - abs(a.Points))) })
+	return printList(con, "table", newest.Reasons)
+}
+
+func printScores(con *console, views []scoreView) error {
+	rows := make([]scoreRow, len(views))
+	for i, v := range views {
+		rows[i] = scoreRow{Recorded: v.Recorded, Event: v.Cause, Why: v.Kind}
+		if v.Text != "" {
+			rows[i].Why = v.Text
+		}
+		if v.Delta != nil {
+			rows[i].Delta = fmt.Sprintf("%+.2f", *v.Delta)
+		}
+		if v.Scored != nil {
+			rows[i].Score, rows[i].Quality = &v.Scored.Score, v.Scored.Quality
+		}
+	}
+	return printList(con, "table", rows)
+}
+
+func abs(f float64) float64 { return max(f, -f) }

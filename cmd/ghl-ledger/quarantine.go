@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+)
+
+type quarantineCmd struct {
+	List    quarantineListCmd    `cmd:"" help:"List the verified deliveries that are kept apart, newest last."`
+	Show    quarantineShowCmd    `cmd:"" help:"Show one: what is wrong with it, and its bytes."`
+	Admit   quarantineAdmitCmd   `cmd:"" help:"Read it again and make it an event, e.g. after an upgrade that understands it."`
+	Discard quarantineDiscardCmd `cmd:"" help:"Say that nothing will come of it. Its bytes stay in the ledger."`
+}
+
+type quarantineListCmd struct {
+	client `embed:""`
+	paging `embed:""`
+	State  string `param:"state" help:"waiting, admitted or discarded."`
+	Cause  string `param:"cause" help:"Why it was kept apart: invalid, location, …"`
+	Since  string `param:"since" placeholder:"TIME" help:"From then on."`
+	Until  string `param:"until" placeholder:"TIME" help:"Up to then."`
+}
+
+// Help is what quarantine list --help says beside its flags.
+func (quarantineListCmd) Help() string {
+	return `Examples:
+  ghl-ledger quarantine list --state waiting`
+}
+
+// quarantineRow is a delivery kept apart, as a line of a list.
+type quarantineRow struct {
+	ID       string    `json:"id"`
+	Recorded time.Time `json:"recorded_at" head:"recorded"`
+	State    string    `json:"state"`
+	Cause    string    `json:"cause"`
+	Type     string    `json:"type"`
+	Location string    `json:"location_id" head:"location"`
+	Fields   faults    `json:"fields"`
+}
+
+// faults are what is wrong with a body, by field.
+type faults map[string]string
+
+func (f faults) String() string {
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if text != "" {
+			text += "; "
+		}
+		text += name + " " + f[name]
+	}
+	return text
+}
+
+// Run lists the quarantine.
+func (c *quarantineListCmd) Run(ctx context.Context, con *console) error {
+	return showList[quarantineRow](ctx, con, &c.client, "quarantine", query(*c), c.paging)
+}
+
+type quarantineShowCmd struct {
+	client `embed:""`
+	ID     string `arg:"" help:"The delivery: evt_…"`
+}
+
+// Help is what quarantine show --help says beside its flags.
+func (quarantineShowCmd) Help() string {
+	return `Examples:
+  ghl-ledger quarantine show evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX`
+}
+
+// quarantineView is a delivery kept apart, by itself.
+type quarantineView struct {
+	quarantineRow
+	Scheme  string            `json:"scheme"`
+	KeyName string            `json:"key_name"`
+	Contact string            `json:"contact_id"`
+	Size    int               `json:"size"`
+	EventID string            `json:"event_id"`
+	Erased  bool              `json:"erased"`
+	Raw     *string           `json:"raw"` // base64
+	Headers map[string]string `json:"headers"`
+}
+
+// Run shows the delivery.
+func (c *quarantineShowCmd) Run(ctx context.Context, con *console) error {
+	var v quarantineView
+	done, err := c.show(ctx, con, "quarantine/"+url.PathEscape(c.ID), nil, &v)
+	if err != nil || done {
+		return missing(err, "delivery", c.ID, "quarantine list")
+	}
+	printFields(con, field{"id", v.ID}, field{"state", v.State}, field{"cause", v.Cause}, field{"faults", v.Fields.String()},
+		field{"type", v.Type}, field{"location", v.Location}, field{"contact", v.Contact}, field{"verified by", v.Scheme + ", " + v.KeyName},
+		field{"recorded", v.Recorded}, field{"size", v.Size}, field{"became", v.EventID}, field{"erased", v.Erased})
+	for _, name := range slices.Sorted(maps.Keys(v.Headers)) {
+		printFields(con, field{name, v.Headers[name]})
+	}
+	if v.Raw == nil {
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(*v.Raw)
+	if err != nil {
+		return fmt.Errorf("the bytes of %s: %w", c.ID, err)
+	}
+	_, err = fmt.Fprintf(con.out, "\n%s\n", readable(raw))
+	return err
+}
+
+// oneDelivery is an act on one delivery kept apart.
+type oneDelivery struct {
+	client `embed:""`
+	acting `embed:""`
+	ID     string `arg:"" help:"The delivery: evt_…"`
+	Reason string `help:"Why, for whoever asks later."`
+}
+
+type quarantineAdmitCmd struct {
+	oneDelivery `embed:""`
+}
+
+// Help is what quarantine admit --help says beside its flags.
+func (quarantineAdmitCmd) Help() string {
+	return `It becomes an event with its first arrival time. No message follows from it, since
+it is late.
+
+Examples:
+  ghl-ledger quarantine admit evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --yes`
+}
+
+// Run admits the delivery.
+func (c *quarantineAdmitCmd) Run(ctx context.Context, con *console) error {
+	return c.act(ctx, con, "admit", func(answer map[string]any) string {
+		return fmt.Sprintf("%s is now event %v", c.ID, answer["event_id"])
+	})
+}
+
+type quarantineDiscardCmd struct {
+	oneDelivery `embed:""`
+}
+
+// Help is what quarantine discard --help says beside its flags.
+func (quarantineDiscardCmd) Help() string {
+	return `Examples:
+  ghl-ledger quarantine discard evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --reason "a test of theirs" --yes`
+}
+
+// Run discards the delivery.
+func (c *quarantineDiscardCmd) Run(ctx context.Context, con *console) error {
+	return c.act(ctx, con, "discard", func(map[string]any) string { return c.ID + " is discarded" })
+}
+
+func (c *oneDelivery) act(ctx context.Context, con *console, verb string, said func(answer map[string]any) string) error {
+	c.find(con.set)
+	path := "quarantine/" + url.PathEscape(c.ID)
+	var v quarantineView
+	if err := c.get(ctx, path, nil, &v); err != nil {
+		return missing(err, "delivery", c.ID, "quarantine list")
+	}
+	if ok, err := c.goAhead(con, "%s %s (%s, %s)", verb, v.ID, printable(v.Type), v.Cause); !ok {
+		return err
+	}
+	var answer map[string]any
+	err := c.post(ctx, path+"/"+verb, reason(c.Reason), &answer)
+	if p, ok := errors.AsType[*apiProblem](err); ok && p.Code == "still_invalid" {
+		return answerNo{fmt.Errorf("%s is still no valid event: %s", v.ID, v.Fields)}
+	}
+	if err != nil {
+		return missing(err, "delivery", c.ID, "quarantine list")
+	}
+	if c.Output == "json" {
+		return printJSON(con.out, answer)
+	}
+	_, err = fmt.Fprintln(con.out, said(answer))
+	return err
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+)
+
+type projectionsRebuildCmd struct {
+	client `embed:""`
+	acting `embed:""`
+	Name   string `arg:"" optional:"" help:"The view."`
+	All    bool   `help:"All of them."`
+	NoWait bool   `help:"Begin, and do not wait for the end."`
+	Reason string `help:"Why, for whoever asks later."`
+}
+
+// Help is what projections rebuild --help says beside its flags.
+func (projectionsRebuildCmd) Help() string {
+	return `The old generation serves until the new one has reached the head of the ledger.
+Webhooks, reads and effects go on, and nothing is sent twice.
+
+Examples:
+  ghl-ledger projections rebuild leads --yes
+  ghl-ledger projections rebuild --all --dry-run`
+}
+
+// Run rebuilds, and waits until the new generations serve.
+func (c *projectionsRebuildCmd) Run(ctx context.Context, con *console) error {
+	if (c.Name == "") != c.All {
+		return errors.New("which view? Give a name, or --all; `ghl-ledger projections list` shows them")
+	}
+	c.find(con.set)
+	views, err := c.views(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := named(views, c.Name)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, v := range before {
+		names = append(names, v.Name)
+	}
+	if ok, err := c.goAhead(con, "rebuild %s from %s", and(names), plural(int(before[0].Head), "entry")); !ok {
+		return err
+	}
+	for _, name := range names {
+		if err := c.post(ctx, "projections/"+url.PathEscape(name)+"/rebuild", reason(c.Reason), nil); err != nil {
+			return missing(err, "projection", name, "projections list")
+		}
+	}
+	if c.NoWait {
+		return c.tell(ctx, con, names)
+	}
+	if err := c.wait(ctx, con, before); err != nil {
+		return err
+	}
+	return c.tell(ctx, con, names)
+}
+
+// poll is how often the service is asked how far it is.
+const poll = 200 * time.Millisecond
+
+// wait returns once each view has a later generation than before.
+func (c *projectionsRebuildCmd) wait(ctx context.Context, con *console, before []viewRow) error {
+	bar, done := con.bar("rebuild")
+	defer done()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		views, err := c.views(ctx)
+		if err != nil {
+			return err
+		}
+		percent, over, err := progressOf(views, before)
+		if err != nil || over {
+			return err
+		}
+		bar(int64(percent), int64(100*len(before)))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the rebuild goes on in the service: %w", ctx.Err())
+		}
+	}
+}
+
+// progressOf says how far the rebuilds have come, in percent summed up.
+func progressOf(views, before []viewRow) (percent int, over bool, err error) {
+	over = true
+	for _, b := range before {
+		i := slices.IndexFunc(views, func(v viewRow) bool { return v.Name == b.Name })
+		if i < 0 {
+			return 0, false, fmt.Errorf("projection %s is there no more: look at the service's log", b.Name)
+		}
+		v := views[i]
+		switch {
+		case v.Err != "":
+			return 0, false, fmt.Errorf("projection %s halted: %s: look at the service's log", v.Name, v.Err)
+		case v.Rebuild != nil:
+			over, percent = false, percent+int(v.Rebuild.Percent)
+		case v.Generation > b.Generation:
+			percent += 100
+		default:
+			over = false
+		}
+	}
+	return percent, over, nil
+}
+
+// tell prints where the views stand.
+func (c *projectionsRebuildCmd) tell(ctx context.Context, con *console, names []string) error {
+	views, err := c.views(ctx)
+	if err != nil {
+		return err
+	}
+	views = slices.DeleteFunc(views, func(v viewRow) bool { return !slices.Contains(names, v.Name) })
+	if c.Output == "json" {
+		return printJSON(con.out, views)
+	}
+	for _, v := range views {
+		switch {
+		case v.Rebuild != nil:
+			fmt.Fprintf(con.out, "%s is being rebuilt: `ghl-ledger projections list` shows how far\n", v.Name)
+		default:
+			fmt.Fprintf(con.out, "%s serves generation %d, at entry %d of %d\n", v.Name, v.Generation, v.Seq, v.Head)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+)
+
+// redrive is an act on effects: on those named, or on all that a filter
+// chooses of those that it can be done to.
+type redrive struct {
+	client       `embed:""`
+	effectFilter `embed:""`
+	acting       `embed:""`
+	IDs          []string `arg:"" optional:"" name:"id" help:"The effects: evt_… Or give a filter instead."`
+	Reason       string   `help:"Why, for whoever asks later."`
+}
+
+const redriveHelp = `Give ids, or a filter, which then means every effect in the state that this is
+for. --dry-run lists them.
+
+`
+
+type effectsRetryCmd struct {
+	redrive `embed:""`
+}
+
+// Help is what effects retry --help says beside its flags.
+func (effectsRetryCmd) Help() string {
+	return redriveHelp + `Of a field update the values that are current by then are sent.
+
+Examples:
+  ghl-ledger effects retry evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX
+  ghl-ledger effects retry --state dead --error "503" --dry-run
+  ghl-ledger effects retry --state dead --yes`
+}
+
+// Run retries.
+func (c *effectsRetryCmd) Run(ctx context.Context, con *console) error {
+	return c.run(ctx, con, "retry", "retried", "dead", "discarded", "pending")
+}
+
+type effectsReleaseCmd struct {
+	redrive `embed:""`
+}
+
+// Help is what effects release --help says beside its flags.
+func (effectsReleaseCmd) Help() string {
+	return redriveHelp + `A message held because its fate is unknown may have reached the contact already:
+look in GoHighLevel first.
+
+Examples:
+  ghl-ledger effects release --state held --error "over the cap" --dry-run`
+}
+
+// Run releases.
+func (c *effectsReleaseCmd) Run(ctx context.Context, con *console) error {
+	return c.run(ctx, con, "release", "released", "held")
+}
+
+type effectsDiscardCmd struct {
+	redrive `embed:""`
+}
+
+// Help is what effects discard --help says beside its flags.
+func (effectsDiscardCmd) Help() string {
+	return redriveHelp + `Examples:
+  ghl-ledger effects discard evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --reason "the listing is gone"`
+}
+
+// Run discards.
+func (c *effectsDiscardCmd) Run(ctx context.Context, con *console) error {
+	if c.Reason == "" && !c.DryRun {
+		return errors.New("discard for what reason? Give --reason: it is kept with the effect")
+	}
+	return c.run(ctx, con, "discard", "discarded", "dead", "held", "pending")
+}
+
+// run does verb to the chosen effects, one by one, and says how many it was
+// done to. states are those it can be done to; without a state, a filter means
+// the first.
+func (c *redrive) run(ctx context.Context, con *console, verb, past string, states ...string) error {
+	c.find(con.set)
+	chosen, err := c.choose(ctx, states)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		return answerNo{fmt.Errorf("nothing to %s: no effect is chosen; `ghl-ledger effects list --group --state %s` shows what there is", verb, states[0])}
+	}
+	if c.DryRun || !c.Yes && c.Output != "json" {
+		if err := c.preview(con, chosen); err != nil {
+			return err
+		}
+	}
+	if c.DryRun && c.Output == "json" {
+		return nil
+	}
+	if ok, err := c.goAhead(con, "%s %s", verb, plural(len(chosen), "effect")); !ok {
+		return err
+	}
+	return c.each(ctx, con, verb, past, chosen)
+}
+
+// choose gets the effects that are meant.
+func (c *redrive) choose(ctx context.Context, states []string) ([]json.RawMessage, error) {
+	filtered := c.effectFilter != effectFilter{}
+	switch {
+	case len(c.IDs) > 0 && filtered:
+		return nil, errors.New("give ids or a filter, not both")
+	case len(c.IDs) == 0 && !filtered:
+		return nil, fmt.Errorf("which effects? Give ids, or a filter such as --state %s", states[0])
+	case filtered:
+		if c.State == "" {
+			c.State = states[0]
+		}
+		if !slices.Contains(states, c.State) {
+			return nil, fmt.Errorf("--state %s: it cannot be done to those; to %s it can", c.State, or(states))
+		}
+		all, err := c.fetch(ctx, "effects", query(c.effectFilter), paging{})
+		return all.Data, err
+	}
+	var chosen []json.RawMessage
+	for _, id := range c.IDs {
+		var e json.RawMessage
+		if err := c.get(ctx, "effects/"+url.PathEscape(id), nil, &e); err != nil {
+			return nil, missing(err, "effect", id, "effects list")
+		}
+		chosen = append(chosen, e)
+	}
+	return chosen, nil
+}
+
+// preview shows what is chosen: on a question to the one who is asked.
+func (c *redrive) preview(con *console, chosen []json.RawMessage) error {
+	if c.Output == "json" {
+		return printJSON(con.out, page{Data: chosen})
+	}
+	rows, err := decoded[effectRow](chosen)
+	if err != nil {
+		return err
+	}
+	return printList(con, "table", rows)
+}
+
+// each does verb to one effect after the other. One that is refused, e.g.
+// because it was delivered meanwhile, does not keep it from the others.
+func (c *redrive) each(ctx context.Context, con *console, verb, past string, chosen []json.RawMessage) error {
+	rows, err := decoded[effectRow](chosen)
+	if err != nil {
+		return err
+	}
+	progress, over := con.bar(verb)
+	defer over()
+	var answers []json.RawMessage
+	var errs []error
+	for i, e := range rows {
+		progress(int64(i), int64(len(rows)))
+		var answer json.RawMessage
+		err := c.post(ctx, "effects/"+url.PathEscape(e.ID)+"/"+verb, reason(c.Reason), &answer)
+		if _, no := errors.AsType[answerNo](err); err != nil && !no {
+			return fmt.Errorf("%s %s, after %d of %d: %w", verb, e.ID, len(answers), len(rows), err)
+		}
+		if err != nil {
+			errs = append(errs, missing(err, "effect", e.ID, "effects list"))
+			continue
+		}
+		answers = append(answers, answer)
+	}
+	over()
+	return c.tell(con, past, answers, errs)
+}
+
+func (c *redrive) tell(con *console, past string, answers []json.RawMessage, errs []error) error {
+	if c.Output == "json" {
+		if answers == nil {
+			answers = []json.RawMessage{}
+		}
+		if err := printJSON(con.out, page{Data: answers}); err != nil {
+			return err
+		}
+	} else if len(answers) > 0 {
+		fmt.Fprintf(con.out, "%s %s\n", plural(len(answers), "effect"), past)
+	}
+	if len(errs) > 0 {
+		return answerNo{errors.Join(errs...)}
+	}
+	return nil
+}
