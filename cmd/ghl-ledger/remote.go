@@ -158,7 +158,7 @@ func (r *remote) decode(status int, b []byte, out any) error {
 // than that it could not look, so is the exit code's.
 func (r *remote) refused(status int, b []byte) error {
 	p := &apiProblem{Status: status}
-	if json.Unmarshal(b, p) != nil || p.Short == "" {
+	if json.Unmarshal(b, p) != nil || p.Code == "" {
 		return fmt.Errorf("%s answered %d with what is not our API's JSON: %.100q: is LEDGER_URL the admin listener?", r.URL, status, b)
 	}
 	switch status {

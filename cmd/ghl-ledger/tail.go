@@ -111,7 +111,8 @@ func (t *tail) print(data string) error {
 	if t.c.JSON {
 		fmt.Fprintln(t.con.out, data)
 	} else {
-		fmt.Fprintf(t.con.out, "%s  %s  %-22s  %s\n", moment(row.Recorded), row.ID, printable(row.Kind), printable(row.Contact))
+		line := fmt.Sprintf("%s  %s  %-22s  %s", moment(row.Recorded), row.ID, printable(row.Kind), printable(row.Contact))
+		fmt.Fprintln(t.con.out, strings.TrimRight(line, " "))
 	}
 	t.after = row.ID
 	if t.printed++; t.printed == t.c.Limit {
