@@ -27,7 +27,7 @@ type deed struct {
 // record appends the deed before it is done, so that none is done unrecorded,
 // and returns the entry's id.
 func (a *api) record(r *http.Request, d deed) (ulid.ULID, error) {
-	draft, err := deedDraft(r, d)
+	draft, err := a.deedDraft(r, d)
 	if err != nil {
 		return ulid.ULID{}, err
 	}
@@ -36,7 +36,7 @@ func (a *api) record(r *http.Request, d deed) (ulid.ULID, error) {
 }
 
 // deedDraft is the audit entry of d, done by r: one for each request.
-func deedDraft(r *http.Request, d deed) (ledger.Draft, error) {
+func (a *api) deedDraft(r *http.Request, d deed) (ledger.Draft, error) {
 	n := noteOf(r)
 	d.By = Caller{Role: n.role, RequestID: n.id}
 	body, err := json.Marshal(d)
@@ -44,7 +44,8 @@ func deedDraft(r *http.Request, d deed) (ledger.Draft, error) {
 		return ledger.Draft{}, err
 	}
 	n.kind = auditKind + d.Act
-	return ledger.Draft{Kind: n.kind, Key: "audit:" + n.id, Subject: d.subject, Location: d.location, Cause: d.cause, Body: body}, nil
+	return ledger.Draft{Kind: n.kind, Key: "audit:" + n.id, Subject: d.subject, Location: d.location,
+		Cause: d.cause, Occurred: a.Now().UTC(), Body: body}, nil
 }
 
 // reasoned is the input of acts that take nothing but a reason.

@@ -17,7 +17,9 @@ import (
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
 // Version is what GET /webhooks/ghl/verify says: the version of the seed's
@@ -53,8 +55,12 @@ type Deps struct {
 	Unready  func(ctx context.Context) (causes, warnings []string)
 	Draining func() bool // the service is about to end: take no more webhooks
 
-	Health      Health      // nil: counted from the ledger
+	Health      Health // nil: counted from the ledger
+	Leads       projections.LeadsView
+	Effects     outbox.PendingView
+	Acts        outbox.Acts // what people do to effects
 	Projections Projections // the views' runner
+	Forget      Forgetter   // destroys a contact's personal data
 	Backup      Backuper    // a hot copy
 	Storage     func() any  // more for GET ledger, by the backend; may be nil
 
@@ -79,6 +85,12 @@ type Rate struct {
 type Caller struct {
 	Role      string `json:"role"`
 	RequestID string `json:"request_id"`
+}
+
+// Forgetter destroys one contact's personal data everywhere. The entry that
+// says so is in the ledger already.
+type Forgetter interface {
+	Forget(ctx context.Context, lead projections.Lead) error
 }
 
 // Health is how the webhooks of the last hour fared.

@@ -201,7 +201,7 @@ func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error
 	if err != nil {
 		return nil, err
 	}
-	audit, err := deedDraft(r, deed{Act: "quarantine.admit", On: ledger.FormatID(e.ID), Reason: in.Reason, cause: e.ID})
+	audit, err := a.deedDraft(r, deed{Act: "quarantine.admit", On: ledger.FormatID(e.ID), Reason: in.Reason, cause: e.ID})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
 // Problem is an answer that says no: what, what to do about it, and a code
@@ -65,6 +67,7 @@ var (
 	draining      = Problem{Status: 429, Short: "Cannot store now", Code: "shutting_down", Message: "The service is restarting; send it again.", RetryAfter: 5 * time.Second}
 	internal      = Problem{Status: 500, Short: "Internal error", Code: "internal", Message: "The log has the cause under this request's id."}
 	unstored      = Problem{Status: 429, Short: "Cannot store now", Code: "not_stored", Message: "The event may not be stored; send it again.", RetryAfter: 5 * time.Second}
+	wrongState    = Problem{Status: 409, Short: "Not possible now", Code: "wrong_state"} // its words are the error's
 	waitedTooLong = Problem{Status: 504, Short: "Still waiting", Code: "wait_timeout", Message: "The view does not include that event yet; ask again."}
 )
 
@@ -82,7 +85,10 @@ var statuses = []struct {
 	{ledger.ErrNone, notFound},
 	{ledger.ErrDraft, Problem{Status: 400, Short: "Bad request", Code: "too_long", Message: "An id or a body is longer than the ledger takes."}},
 	{ledger.ErrCorrupt, Problem{Status: 500, Short: "Corrupt entry", Code: "corrupt_entry", Message: "An entry cannot be read: run `ghl-ledger verify`."}},
-	{ErrState, Problem{Status: 409, Short: "Not possible now", Code: "wrong_state"}},
+	{ErrState, wrongState},
+	{outbox.ErrState, wrongState},
+	{outbox.ErrNoEffect, notFound},
+	{projections.ErrCursor, Problem{Status: 400, Short: "Bad parameter", Code: "bad_parameter", Message: "after: want the next of the page before."}},
 	{context.DeadlineExceeded, Problem{Status: 503, Short: "Timed out", Code: "timed_out", Message: "It took too long; ask again.", RetryAfter: 5 * time.Second}},
 	{context.Canceled, Problem{Status: 499, Short: "Client closed", Code: "canceled", Message: "The client went away."}},
 }

@@ -20,10 +20,11 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Rate: handlers.Rate(c.RateLimit), TrustedProxies: trusted,
 		AdminToken: c.AdminToken, AnalystToken: c.AnalystToken,
 		Unready: s.unready, Draining: s.draining.Load,
-		Projections: s.runner,
-		Storage:     func() any { return s.ledger.Stats() },
-		Size:        func() int64 { return s.ledger.Stats().Bytes },
-		Verify:      s.verify,
+		Projections: s.runner, Leads: s.leads, Effects: s.pending,
+		Acts:    outbox.Acts{Log: s.ledger, Pending: s.pending},
+		Storage: func() any { return s.ledger.Stats() },
+		Size:    func() int64 { return s.ledger.Stats().Bytes },
+		Verify:  s.verify,
 		Alert: func(kind, text string) {
 			s.alerts.Alert(outbox.Alert{Severity: outbox.High, Group: kind, Title: kind, Text: text})
 		},

@@ -1,0 +1,95 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/julienschmidt/httprouter"
+)
+
+// scoreView is one score of a lead, and what moved it.
+type scoreView struct {
+	ID        string         `json:"id"`
+	Seq       ledger.Seq     `json:"seq"`
+	Recorded  time.Time      `json:"recorded_at"`
+	Cause     string         `json:"cause"`
+	CauseKind string         `json:"cause_kind"`
+	CauseText string         `json:"cause_text"` // what happened, as a person would say
+	Delta     *float64       `json:"delta"`      // against the score before; null for the first
+	Scored    *outbox.Scored `json:"scored"`     // null when erased
+}
+
+// scores lists a lead's scores, oldest first.
+func (a *api) scores(r *http.Request, p httprouter.Params) (any, error) {
+	q := r.URL.Query()
+	if err := known(q, "after", "limit"); err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(q)
+	if err != nil {
+		return nil, err
+	}
+	after, err := a.seqAfter(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	contact := p.ByName("contact_id")
+	if _, err := a.leadOf(contact); err != nil {
+		return nil, err
+	}
+	return a.scoresOf(r, contact, after, limit)
+}
+
+// scoresOf walks the timeline, which has both the scores and what caused them.
+func (a *api) scoresOf(r *http.Request, contact string, after ledger.Seq, limit int) (any, error) {
+	var views []scoreView
+	var place ledger.Seq // of the last moment looked at
+	texts := map[string][2]string{}
+	for {
+		moments, more, err := a.Leads.Timeline(contact, place, maxLimit)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range moments {
+			place = ledger.Seq(m.Seq)
+			texts[m.EventID] = [2]string{m.Kind, m.Text}
+			if m.Kind != outbox.LeadScored || place <= after {
+				continue
+			}
+			if len(views) == limit {
+				return listOf(views, views[limit-1].ID), nil
+			}
+			v, err := a.scoreAt(r, place)
+			if err != nil {
+				return nil, err
+			}
+			v.CauseKind, v.CauseText = texts[v.Cause][0], texts[v.Cause][1]
+			views = append(views, v)
+		}
+		if !more {
+			return listOf(views, ""), nil
+		}
+	}
+}
+
+func (a *api) scoreAt(r *http.Request, seq ledger.Seq) (scoreView, error) {
+	page, err := pageOf(r.Context(), a.Log, seq-1, seq)
+	if err != nil || len(page) == 0 {
+		return scoreView{}, err
+	}
+	e := page[0]
+	v := scoreView{ID: ledger.FormatID(e.ID), Seq: e.Seq, Recorded: e.Recorded, Cause: ledger.FormatID(e.Cause)}
+	var s outbox.Scored
+	if e.Erased || json.Unmarshal(e.Body, &s) != nil {
+		return v, nil
+	}
+	v.Scored = &s
+	if s.Previous != nil {
+		delta := s.Value - *s.Previous
+		v.Delta = &delta
+	}
+	return v, nil
+}

@@ -1,0 +1,185 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/enterprisehub/ghl-ledger/handlers"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+)
+
+// openWithViews is open with the real views and the real planner behind it.
+func openWithViews(t *testing.T, change ...func(*handlers.Deps)) *door {
+	t.Helper()
+	wire := func(deps *handlers.Deps) {
+		meaning := projections.Meaning{Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress}
+		quiet := slog.New(slog.DiscardHandler)
+		runner, err := projections.NewRunner(t.TempDir(), deps.Log, projections.Options{Logger: quiet}, outbox.Pending{}, projections.NewLeads(meaning))
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps.Leads = projections.LeadsView{Runner: runner, Meaning: meaning}
+		deps.Effects = outbox.PendingView{Views: runner}
+		deps.Acts = outbox.Acts{Log: deps.Log, Pending: deps.Effects}
+		deps.Projections = runner
+		planner := outbox.NewPlanner(outbox.PlannerConfig{
+			Log: deps.Log.(ledger.Log), Pending: deps.Effects, Leads: deps.Leads, Scorer: scoring.DefaultCard(),
+			Rules: outbox.Rules(outbox.RulesConfig{ReadText: scoring.ReadText}),
+		})
+		run(t, runner.Run, planner.Run)
+	}
+	return open(t, append([]func(*handlers.Deps){wire}, change...)...)
+}
+
+// run runs the rooms until the test ends.
+func run(t *testing.T, rooms ...func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for _, room := range rooms {
+		wg.Go(func() {
+			if err := room(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("a room ended: %v", err)
+			}
+		})
+	}
+	t.Cleanup(func() { stop(); wg.Wait() })
+}
+
+// TestLeadAfterWait: with wait the lead is there, scored, as soon as its event is.
+func TestLeadAfterWait(t *testing.T) {
+	d := openWithViews(t)
+	id := d.signed(created).at("data.event_id").(string)
+	got := d.get("/api/v1/leads/contact_1?wait=" + id)
+	if got.status != 200 || got.at("email") != "john@example.com" || got.at("score") == nil || len(got.at("recommended_actions").([]any)) == 0 {
+		t.Errorf("lead: %d %s", got.status, got.text)
+	}
+	if list := d.get("/api/v1/leads?sort=score"); len(list.at("data").([]any)) != 1 {
+		t.Errorf("list: %s", list.text)
+	}
+	if line := d.get("/api/v1/leads/contact_1/timeline"); !strings.Contains(line.text, "contact.created") {
+		t.Errorf("timeline: %s", line.text)
+	}
+	scores := d.get("/api/v1/leads/contact_1/scores")
+	items := scores.at("data").([]any)
+	if len(items) != 1 || items[0].(map[string]any)["cause"] != id || items[0].(map[string]any)["cause_kind"] != "contact.created" {
+		t.Errorf("scores: %s", scores.text)
+	}
+	events := d.get("/api/v1/events?contact_id=contact_1")
+	for _, kind := range []string{"contact.created", "lead.scored", "effect.requested"} {
+		if !strings.Contains(events.text, `"kind":"`+kind+`"`) {
+			t.Errorf("events of the contact lack %s: %s", kind, events.text)
+		}
+	}
+}
+
+func TestLeadRefusals(t *testing.T) {
+	d := openWithViews(t)
+	for path, status := range map[string]int{
+		"/api/v1/leads/nobody": 404, "/api/v1/leads/nobody/scores": 404, "/api/v1/leads/a%2Fb": 404, "/api/v1/leads/nobody/timeline": 404,
+		"/api/v1/leads?quality=tepid": 400, "/api/v1/leads?min_score=x": 400, "/api/v1/leads?after=!": 400,
+		"/api/v1/leads?status=deleted": 400, "/api/v1/effects?state=lost": 400, "/api/v1/effects/evt_0": 404,
+		"/api/v1/leads/nobody?wait=evt_01ARZ3NDEKTSV4RRFFQ69G5FAV": 404,
+	} {
+		if got := d.get(path); got.status != status || got.at("code") == nil {
+			t.Errorf("%s: %d %s, want %d", path, got.status, got.text, status)
+		}
+	}
+}
+
+// TestEffects: a dead letter is found, retried and discarded, each of it audited.
+func TestEffects(t *testing.T) {
+	d := openWithViews(t)
+	id := d.signed(created).at("data.event_id").(string)
+	d.get("/api/v1/leads/contact_1?wait=" + id)
+	effects := idsOf(d.get("/api/v1/effects?state=pending"))
+	if len(effects) == 0 {
+		t.Fatal("nothing is pending")
+	}
+	d.die(effects[0])
+	dead := d.get("/api/v1/effects?state=dead")
+	if len(idsOf(dead)) != 1 || !strings.Contains(dead.text, "needs_investigation") {
+		t.Fatalf("dead: %s", dead.text)
+	}
+	if got := d.get("/api/v1/effects?state=dead&group=error"); !strings.Contains(got.text, `"count":1`) {
+		t.Errorf("groups: %s", got.text)
+	}
+	if got := d.get("/api/v1/events/" + id); got.at("status") != "failed" {
+		t.Errorf("the event's status is %v", got.at("status"))
+	}
+	if got := d.post("/api/v1/effects/"+effects[0]+"/release", ""); got.status != 409 {
+		t.Errorf("release what is not held: %d %s", got.status, got.text)
+	}
+	if got := d.post("/api/v1/effects/"+effects[0]+"/retry", ""); got.status != 200 || got.at("state") != "pending" {
+		t.Errorf("retry: %d %s", got.status, got.text)
+	}
+	if got := d.post("/api/v1/effects/"+effects[0]+"/discard", ""); got.status != 400 {
+		t.Errorf("discard without a reason: %d %s", got.status, got.text)
+	}
+	if got := d.post("/api/v1/effects/"+effects[0]+"/discard", `{"reason":"a test"}`); got.at("state") != "discarded" {
+		t.Errorf("discard: %d %s", got.status, got.text)
+	}
+	if got := len(idsOf(d.get("/api/v1/audit"))); got != 3 {
+		t.Errorf("%d audit entries, want 3", got)
+	}
+}
+
+// die appends the receipt of an effect's last try.
+func (d *door) die(effect string) {
+	d.t.Helper()
+	id, err := ledger.ParseID(effect)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	got, err := d.log.Append(d.t.Context(), ledger.Draft{Kind: outbox.Dead, Key: "dead:" + effect, Subject: "contact_1", Location: "location_1",
+		Cause: id, Body: []byte(`{"error":"HTTP 503","status":"needs_investigation"}`)})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.get("/api/v1/leads/contact_1?wait=" + ledger.FormatID(got[0].Entry.ID))
+}
+
+func TestOptOutAndSender(t *testing.T) {
+	d := openWithViews(t)
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	for _, tt := range []struct {
+		act  string
+		want bool
+	}{{"opt-out", true}, {"opt-in", false}} {
+		got := d.post("/api/v1/leads/contact_1/"+tt.act, `{"reason":"said so"}`)
+		id, _ := got.at("audit_id").(string)
+		if lead := d.get("/api/v1/leads/contact_1?wait=" + id); lead.at("opted_out") != tt.want {
+			t.Errorf("after %s: %d %s; opted_out %v", tt.act, got.status, got.text, lead.at("opted_out"))
+		}
+	}
+	d.post("/api/v1/sender/pause", `{"location_id":"location_1"}`)
+	if got := d.post("/api/v1/sender/pause", `{"location_id":"elsewhere"}`); got.status != 400 {
+		t.Errorf("pause another location: %d", got.status)
+	}
+	got := d.post("/api/v1/sender/pause", "")
+	d.get("/api/v1/leads/contact_1?wait=" + got.at("audit_id").(string))
+	if got := d.get("/api/v1/sender"); got.status != 200 {
+		t.Errorf("sender: %d %s", got.status, got.text)
+	}
+}
+
+func TestRebuild(t *testing.T) {
+	d := openWithViews(t)
+	d.signed(created)
+	if got := d.post("/api/v1/projections/leads/rebuild", ""); got.status != 202 || got.at("name") != "leads" {
+		t.Errorf("rebuild: %d %s", got.status, got.text)
+	}
+	if got := d.post("/api/v1/projections/nothing/rebuild", ""); got.status != 404 {
+		t.Errorf("rebuild of nothing: %d", got.status)
+	}
+	list := d.get("/api/v1/projections")
+	if len(list.at("data").([]any)) != 2 {
+		t.Errorf("projections: %s", list.text)
+	}
+}
