@@ -1,6 +1,7 @@
 package boltlog_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -10,7 +11,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets tests start this binary as a server or client to be killed.
+func TestMain(m *testing.M) {
+	if code, has := played(); has {
+		os.Exit(code)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestContract(t *testing.T) {
 	logtest.Run(t, func(t *testing.T, now func() time.Time) ledger.Log {
