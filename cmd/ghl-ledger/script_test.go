@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ghl/ghltest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -26,6 +28,8 @@ import (
 //	exits CODE program args…    run it; its exit code must be CODE
 //	until PATTERN program args… run it again and again until its output matches
 //	capture VAR PATTERN         set VAR to what the pattern's group matches in the last output
+//	[!] deliver FILE            send the file as a signed webhook; the answer is the output, and
+//	                            it must (not) be a 200
 //	fault JSON                  make GoHighLevel fail, as POST /sandbox/faults takes it
 //	heal                        and well again
 func TestScript(t *testing.T) {
@@ -36,7 +40,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"service": onStage(serviceCommand), "exits": exitsCommand, "until": untilCommand,
-			"capture": captureCommand, "fault": onStage(faultCommand), "heal": onStage(healCommand),
+			"capture": captureCommand, "fault": onStage(faultCommand), "deliver": deliverCommand, "heal": onStage(healCommand),
 		},
 	})
 }
@@ -172,5 +176,26 @@ func (s *stage) askSandbox(ts *testscript.TestScript, method, body string) {
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
 		ts.Fatalf("%s /sandbox/faults answered %s", method, resp.Status)
+	}
+}
+
+func deliverCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: deliver FILE")
+	}
+	s := ts.Value(stageKey{}).(*stage)
+	body := []byte(ts.ReadFile(args[0]))
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.public+"/webhooks/ghl", bytes.NewReader(body))
+	ts.Check(err)
+	stamp := ghl.Timestamp(time.Now())
+	req.Header.Set("X-GHL-Timestamp", stamp)
+	req.Header.Set("X-GHL-Signature", ghl.SignHMAC(testSecret, stamp, body))
+	resp, err := s.client.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+	if ok := resp.StatusCode == http.StatusOK; ok == neg {
+		ts.Fatalf("the webhook was answered %s", resp.Status)
 	}
 }
