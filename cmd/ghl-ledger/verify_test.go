@@ -72,7 +72,7 @@ func TestVerifyCommand(t *testing.T) {
 		{[]string{"--data", damaged, "--output", "json"}, exitNo, `"sound_upto": 1`},
 		{[]string{"--data", t.TempDir()}, exitUsage, "no ledger in"},
 		{[]string{"--data", open}, exitUsage, "another process has it open"},
-		{[]string{"--ledger-data-dir", open, "--ledger-url", "http://127.0.0.1:1"}, exitUsage, "reach the service"},
+		{[]string{"--ledger-data-dir", open, "--ledger-url", "http://127.0.0.1:1", "--ledger-admin-token", testToken}, exitUsage, "reach the service"},
 	} {
 		code, out := command(t, append([]string{"verify"}, test.args...)...)
 		if code != test.code || !strings.Contains(out, test.says) {
