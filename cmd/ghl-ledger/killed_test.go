@@ -36,7 +36,7 @@ func TestKilled(t *testing.T) {
 	acked := deliverAll(p, 200, 10, rand.New(rand.NewPCG(seed, 0)))
 	states := p.settle()
 
-	for _, e := range list[effectView](p, "/api/v1/effects?state=held") {
+	for _, e := range list[effectSeen](p, "/api/v1/effects?state=held") {
 		if e.Error == "" {
 			t.Errorf("%s of %s is held without a reason", e.Kind, e.Contact)
 		}
@@ -67,8 +67,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// effectView is what a test reads of an effect.
-type effectView struct {
+// effectSeen is what a test reads of an effect.
+type effectSeen struct {
 	ID      string `json:"id"`
 	Kind    string `json:"kind"`
 	Contact string `json:"contact_id"`
@@ -168,7 +168,7 @@ func (p *process) settle() (states map[string]int) {
 			}
 		}
 		states = map[string]int{}
-		for _, e := range list[effectView](p, "/api/v1/effects") {
+		for _, e := range list[effectSeen](p, "/api/v1/effects") {
 			states[e.State]++
 		}
 		return len(states) > 0 && states["pending"] == 0
