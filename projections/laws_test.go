@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,9 @@ func draftOf(body string) ledger.Draft {
 	d := ledger.Draft{Location: "loc", Body: []byte(body)}
 	if kind, own, ok := strings.Cut(body, " {"); ok {
 		d.Kind, d.Body = kind, []byte("{"+own)
+		if strings.HasPrefix(kind, "audit.leads.") || kind == "lead.scored" {
+			d.Subject = "c1"
+		}
 		return d
 	}
 	ev, err := ghl.ParseEvent(d.Body, "")
@@ -218,11 +222,7 @@ func draftOf(body string) ledger.Draft {
 
 // order draws an order of n things, some of them repeated.
 func order(t *rapid.T, n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	list = append(list, rapid.SliceOfN(rapid.IntRange(0, n-1), 0, n).Draw(t, "repeated")...)
+	list := append(indexes(n), rapid.SliceOfN(rapid.IntRange(0, n-1), 0, n).Draw(t, "repeated")...)
 	return rapid.Permutation(list).Draw(t, "order")
 }
 
@@ -243,11 +243,16 @@ func TestLeadIsTheSameInAnyOrder(t *testing.T) {
 	})
 }
 
+// every makes all projections of the package.
+func every() []projections.Projection {
+	return []projections.Projection{projections.NewLeads(meaning), projections.NewOutcomes(meaning)}
+}
+
+// leadOf returns what the views say of the lead and its outcomes.
 func leadOf(t *rapid.T, s script) string {
 	dir := tempDir(t)
-	p := projections.NewLeads(meaning)
-	folded(t, dir, s, 100, nil, p)
-	r, err := projections.NewRunner(dir, s, projections.Options{Logger: quiet.Logger}, p)
+	folded(t, dir, s, 100, nil, every()...)
+	r, err := projections.NewRunner(dir, s, projections.Options{Logger: quiet.Logger}, every()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +262,25 @@ func leadOf(t *rapid.T, s script) string {
 		t.Fatal(ok, err)
 	}
 	lead.AsOf = "" // the newest entry, which a repetition moves
-	raw, err := json.MarshalIndent([]any{lead, lead.Facts, lead.Known}, "", " ")
+	view := projections.OutcomesView{Runner: r, Meaning: meaning}
+	funnel, err := view.Funnel(projections.FunnelFilter{By: "source"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, _, err := view.List(projections.OutcomeFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stage := range funnel.Total.Stages {
+		if lead.Status == stage.Stage && stage.Now != 1 {
+			t.Fatalf("the lead is %s, the funnel has %+v", lead.Status, funnel.Total)
+		}
+	}
+	campaigns, err := view.Campaigns("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.MarshalIndent([]any{lead, lead.Facts, lead.Known, funnel, ends, campaigns}, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,13 +292,69 @@ func leadOf(t *rapid.T, s script) string {
 func TestRowsAreTheSameForAnyBatching(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := scripted(bodies, order(t, len(bodies)))
-		p := projections.NewLeads(meaning)
 		dir, again := tempDir(t), tempDir(t)
-		folded(t, dir, s, 1000, nil, p)
+		folded(t, dir, s, 1000, nil, every()...)
 		n := len(s)
 		a := rapid.IntRange(0, n).Draw(t, "first stop")
 		b := rapid.IntRange(a, n).Draw(t, "second stop")
-		folded(t, again, s, rapid.IntRange(1, 9).Draw(t, "batch"), []int{a, b}, p)
-		equalRows(t, dump(t, again, s, p), dump(t, dir, s, p))
+		ps := rapid.Permutation(every()).Draw(t, "followers")
+		folded(t, again, s, rapid.IntRange(1, 9).Draw(t, "batch"), []int{a, b}, ps...)
+		for _, p := range ps {
+			equalRows(t, dump(t, again, s, p), dump(t, dir, s, p))
+		}
 	})
+}
+
+// What a view has of a contact that was forgotten is what a rebuild has, to
+// which the contact's bodies are gone.
+func TestForgottenIsTheSameAfterARebuild(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		some := append(bodies[:len(bodies):len(bodies)], "audit.leads.forget {}", "lead.scored {}", "audit.leads.readmit {}")
+		s := scripted(some, rapid.Permutation(indexes(len(some))).Draw(t, "order"))
+		erased := make(script, len(s))
+		forgotten := slices.IndexFunc(s, func(e ledger.Entry) bool { return e.Kind == projections.KindForgotten })
+		readmitted := slices.IndexFunc(s, func(e ledger.Entry) bool { return e.Kind == projections.KindReadmitted })
+		for i, e := range s {
+			gone := e.Subject != "" && (i <= forgotten || i < readmitted) || i < forgotten && isTo(e, addressesIn(s[:forgotten]))
+			if readmitted < forgotten {
+				gone = gone || e.Subject != ""
+			}
+			if gone {
+				e.Erased, e.Body = true, nil
+			}
+			erased[i] = e
+			if gone && i > forgotten {
+				s[i] = e // it was erased as it came
+			}
+		}
+		dir, again := tempDir(t), tempDir(t)
+		folded(t, dir, s, 100, nil, every()...)
+		folded(t, again, erased, 100, nil, every()...)
+		for _, p := range every() {
+			equalRows(t, dump(t, dir, s, p), dump(t, again, erased, p))
+		}
+	})
+}
+
+// addressesIn are the e-mail addresses that the contact's events name.
+func addressesIn(s script) (list []string) {
+	for _, e := range s {
+		if ev, err := ghl.ParseEvent(e.Body, ""); err == nil && ev.Contact != nil && ev.Contact.Email != nil {
+			list = append(list, strings.ToLower(*ev.Contact.Email))
+		}
+	}
+	return list
+}
+
+func isTo(e ledger.Entry, addresses []string) bool {
+	ev, err := ghl.ParseEvent(e.Body, "")
+	return err == nil && slices.Contains(addresses, strings.ToLower(ev.Address))
+}
+
+func indexes(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
 }

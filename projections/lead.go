@@ -6,21 +6,6 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
-// LeadStatus is where a lead stands in its life: new → engaged → touring →
-// negotiating → sold or lost; deleted from anywhere.
-type LeadStatus string
-
-// The life cycle of a lead.
-const (
-	StatusNew         LeadStatus = "new"
-	StatusEngaged     LeadStatus = "engaged"
-	StatusTouring     LeadStatus = "touring"
-	StatusNegotiating LeadStatus = "negotiating"
-	StatusSold        LeadStatus = "sold"
-	StatusLost        LeadStatus = "lost"
-	StatusDeleted     LeadStatus = "deleted"
-)
-
 // Lead is one contact as the ledger knows it, in the API's form. What a lead
 // says does not depend on the order in which its entries arrived: in every
 // field the newer event time wins, ties by the hash of the body.

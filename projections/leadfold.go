@@ -54,6 +54,9 @@ func (f *leadFold) foldEvent(ev ghl.Event) error {
 	if err := f.open(contact); err != nil {
 		return err
 	}
+	if f.row.Forgotten { // it came before its key was gone: a rebuild will not have it
+		return nil
+	}
 	f.row.Location.set(f.e.Location, f.s)
 	f.row.First.lower(f.s)
 	f.row.Newest.raise(f.s)
@@ -152,7 +155,7 @@ func profileOf(c *ghl.Contact) map[string]*string {
 }
 
 func (f *leadFold) foldOpportunity(o *ghl.Opportunity) error {
-	row := f.row.opportunity(f.idOr(o.ID))
+	row := f.row.opportunity(idOr(o.ID, f.s))
 	row.fold(f.ev, o, f.s)
 	address := deref(o.PropertyAddress)
 	if address == "" && o.Name != nil {
@@ -215,7 +218,7 @@ func opportunityStatus(t ghl.Type, said *string) (status, raw string) {
 }
 
 func (f *leadFold) foldAppointment(a *ghl.Appointment) error {
-	row := f.row.appointment(f.idOr(a.ID))
+	row := f.row.appointment(idOr(a.ID, f.s))
 	fields := map[string]*string{
 		"type": a.Type, "title": a.Title, "#calendar": a.CalendarID,
 		"property_address": a.PropertyAddress, "feedback": a.Feedback, "assigned_to": a.AssignedTo,
@@ -250,9 +253,9 @@ var appointmentStatus = map[ghl.Type]string{
 }
 
 // idOr returns id, or a name of the event's own for a thing without one.
-func (f *leadFold) idOr(id string) string {
+func idOr(id string, s stamp) string {
 	if id == "" {
-		text, _ := stamp{at: f.s.at, hash: f.s.hash}.MarshalText()
+		text, _ := stamp{at: s.at, hash: s.hash}.MarshalText()
 		return "event-" + string(text[:22])
 	}
 	return id

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-
-	"github.com/enterprisehub/ghl-ledger/ghl"
 )
 
 // foldOwn folds an entry that the service wrote itself.
@@ -15,7 +13,7 @@ func (f *leadFold) foldOwn() error {
 	case kindTicked:
 		return f.foldTick()
 	case kindRead:
-		return f.foldRead()
+		return f.foldNames(f.e, nil)
 	}
 	if f.e.Subject == "" || strings.HasPrefix(f.e.Kind, "planner.") {
 		return nil
@@ -23,6 +21,9 @@ func (f *leadFold) foldOwn() error {
 	f.s = ownStamp(f.e)
 	if err := f.open(f.e.Subject); err != nil {
 		return err
+	}
+	if f.row.Forgotten && f.e.Kind != KindReadmitted { // see foldEvent
+		return nil
 	}
 	text, err := f.foldAbout()
 	if err != nil {
@@ -121,87 +122,6 @@ func (f *leadFold) foldTick() error {
 	return f.put("clock", []byte("tick"), at.UnixMicro())
 }
 
-// foldRead keeps the names of what events call by id.
-func (f *leadFold) foldRead() error {
-	var read struct {
-		What     string
-		Location string `json:"location_id"`
-		Items    []struct {
-			ghl.Definition
-			Stages []struct{ ID, Name string }
-		}
-	}
-	if err := json.Unmarshal(f.e.Body, &read); err != nil {
-		return fmt.Errorf("ghl.read: %w", err)
-	}
-	if read.Location == "" {
-		read.Location = f.e.Location
-	}
-	for _, item := range read.Items {
-		if err := f.putName(read.Location, read.What, item.ID, fieldKeyOr(item.Definition)); err != nil {
-			return err
-		}
-		if read.What == readFields {
-			if err := f.putName(read.Location, readFieldNames, strings.ToLower(item.Name), fieldKeyOr(item.Definition)); err != nil {
-				return err
-			}
-		}
-		for _, stage := range item.Stages {
-			if err := f.putName(read.Location, readStages, stage.ID, stage.Name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// What a ghl.read entry may be about, as parts of keys in names.
-const (
-	readFields      = "custom_fields"
-	readFieldNames  = "custom_field_names" // key by display name
-	readPipelines   = "pipelines"
-	readStages      = "stages"
-	readLostReasons = "lost_reasons"
-	readCalendars   = "calendars"
-)
-
-// fieldKeyOr is a field's key without its model (contact.budget is budget), or
-// the name of what has no key.
-func fieldKeyOr(d ghl.Definition) string {
-	if _, name, ok := strings.Cut(d.Key, "."); ok && name != "" {
-		return name
-	}
-	if d.Key != "" {
-		return d.Key
-	}
-	return d.Name
-}
-
-func (f *leadFold) putName(location, what, id, name string) error {
-	if id == "" || name == "" {
-		return nil
-	}
-	return f.putRaw("names", key(location, what, id), []byte(name))
-}
-
-// named returns the name of the thing with that id, or "".
-func (r rows) named(location, what, id string) string {
-	return string(r.raw("names", key(location, what, id)))
-}
-
-// fieldName returns the key of a custom field of which the id (after a #), the
-// key or the name that people see is given; the same again if it is not known.
-func (r rows) fieldName(location, name string) string {
-	what, id := readFieldNames, strings.ToLower(name)
-	if strings.HasPrefix(name, "#") {
-		what, id = readFields, name[1:]
-	}
-	if known := r.named(location, what, id); known != "" {
-		return known
-	}
-	return name
-}
-
 // forget deletes what the view knows of a contact. What is left is what a
 // rebuild has, to which the erased entries say nothing.
 func (f *leadFold) forget() error {
@@ -218,7 +138,7 @@ func (f *leadFold) forget() error {
 		}
 	}
 	for _, address := range row.Emails {
-		if err := f.delete("addresses", key(f.e.Location, address, contact)); err != nil {
+		if err := f.delete("addresses", key(row.Location.V, address, contact)); err != nil {
 			return err
 		}
 	}

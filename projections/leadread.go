@@ -38,7 +38,7 @@ func (r rows) read(m Meaning, contact string) (Lead, bool, error) {
 			return Lead{}, false, err
 		}
 	}
-	l.lead.Status = l.status()
+	l.lead.Status = l.life().status()
 	l.lead.Facts = l.facts()
 	return l.lead, true, nil
 }
@@ -119,19 +119,8 @@ func (l *leadReader) opportunity(id string, row *opportunityRow) LeadOpportunity
 		Pipeline:        l.nameOf(row.Fields, "pipeline", location, readPipelines),
 		PropertyAddress: row.property(l.Address),
 	}
-	o.Status, _ = row.Status.current()
-	if o.Status == "" {
-		o.Status = "open"
-	}
-	if o.Status == "won" {
-		o.FinalPrice = row.Final.V
-	}
-	if o.Status != "open" {
-		o.CloseDate = row.Fields["close_date"].V
-	}
-	if o.Status == "lost" {
-		o.Reason = l.nameOf(row.Fields, "reason", location, readLostReasons)
-	}
+	c := l.closing(location, row)
+	o.Status, o.FinalPrice, o.CloseDate, o.Reason = c.status, c.price, c.date, c.reason
 	return o
 }
 
@@ -144,15 +133,6 @@ func (row *opportunityRow) property(address func(string) string) string {
 		return address(name)
 	}
 	return ""
-}
-
-// nameOf is the newer of a field's name and what its id is the name of.
-func (r rows) nameOf(fields map[string]register[string], field, location, what string) string {
-	byName, byID := fields[field], fields["#"+field]
-	if name := r.named(location, what, byID.V); name != "" && byID.S.after(byName.S) {
-		return name
-	}
-	return byName.V
 }
 
 func (l *leadReader) appointment(id string, row *appointmentRow) LeadAppointment {
@@ -231,49 +211,17 @@ func (l *leadReader) score() error {
 	return json.Unmarshal(l.row.Score, l.lead.Score)
 }
 
-// status is worked out from what there is, so that it does not depend on the
-// order of events. An open deal is negotiating once a tour was done or its
-// stage says so; a lost one is touring again when a tour was booked since.
-func (l *leadReader) status() LeadStatus {
-	deals, tours := map[string]stamp{}, map[string]stamp{}
+// life is what the lead's status follows from.
+func (l *leadReader) life() life {
+	v := life{gone: l.row.Gone.V || l.row.Forgotten, bargains: slices.ContainsFunc(l.lead.Opportunities, LeadOpportunity.bargains)}
 	for _, row := range l.row.Opps {
-		newestOf(deals, row.Status)
+		v.deal(row.Status)
 	}
 	for _, row := range l.row.Appts {
-		newestOf(tours, row.Status)
+		v.tour(row.Status)
 	}
-	open, toured, booked := deals["open"], tours["completed"], tours["scheduled"]
-	switch {
-	case l.row.Gone.V || l.row.Forgotten:
-		return StatusDeleted
-	case !deals["won"].isZero():
-		return StatusSold
-	case !open.isZero() && (!toured.isZero() || l.bargains()):
-		return StatusNegotiating
-	case open.isZero() && !deals["lost"].isZero() && !booked.after(deals["lost"]):
-		return StatusLost
-	case !booked.isZero() || !toured.isZero():
-		return StatusTouring
-	case l.row.In > 0 || len(l.touches) > 0 || len(l.row.Opps) > 0 || len(l.row.Appts) > 0:
-		return StatusEngaged
-	}
-	return StatusNew
+	v.engaged = l.row.In > 0 || slices.ContainsFunc(l.touches, touchRow.engages) || len(l.row.Opps) > 0 || len(l.row.Appts) > 0
+	return v
 }
 
-// newestOf raises the stamp of the state that holds.
-func newestOf(states map[string]stamp, m spans) {
-	state, since := m.current()
-	newest := states[state]
-	newest.raise(since)
-	states[state] = newest
-}
-
-// bargains reports whether an open deal's stage sounds like a bargain.
-func (l *leadReader) bargains() bool {
-	return slices.ContainsFunc(l.lead.Opportunities, func(o LeadOpportunity) bool {
-		stage := strings.ToLower(o.Stage)
-		return o.Status == "open" && slices.ContainsFunc(bargaining, func(word string) bool { return strings.Contains(stage, word) })
-	})
-}
-
-var bargaining = []string{"negotiat", "offer", "contract", "escrow", "closing", "proposal"}
+func (o LeadOpportunity) bargains() bool { return o.Status == "open" && bargains(o.Stage) }

@@ -87,7 +87,7 @@ func (l Leads) Apply(tx *bbolt.Tx, e ledger.Entry) error {
 	switch {
 	case e.Kind == KindForgotten:
 		return f.forget()
-	case e.Erased:
+	case e.Erased && e.Kind != KindReadmitted:
 		return nil // a rebuild after an erasure equals the view that forgot
 	case isOwn(e.Kind):
 		return f.foldOwn()

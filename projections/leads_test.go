@@ -46,16 +46,18 @@ var meaning = projections.Meaning{
 // world is a ledger with the leads view following it.
 type world struct {
 	*testing.T
-	log   *memlog.Log
-	leads projections.LeadsView
-	stop  func()
-	n     int
+	log      *memlog.Log
+	leads    projections.LeadsView
+	outcomes projections.OutcomesView
+	stop     func()
+	n        int
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, log: memlog.New(time.Now)}
-	r, stop := start(t, t.TempDir(), w.log, projections.NewLeads(meaning))
+	r, stop := start(t, t.TempDir(), w.log, projections.NewLeads(meaning), projections.NewOutcomes(meaning))
 	w.leads, w.stop = projections.LeadsView{Runner: r, Meaning: meaning}, stop
+	w.outcomes = projections.OutcomesView{Runner: r, Meaning: meaning}
 	return w
 }
 
@@ -86,9 +88,13 @@ func (w *world) lead() projections.Lead {
 	if err := w.leads.Wait(w.Context(), head.Seq); err != nil {
 		w.Fatal(err)
 	}
-	if s := w.leads.Runner.Status()[0]; s.Parked > 0 {
-		parked, _ := w.leads.Runner.Parked("leads")
-		w.Fatalf("parked: %+v", parked)
+	for _, s := range w.leads.Runner.Status() {
+		if err := w.leads.Runner.Wait(w.Context(), s.Name, head.Seq); err != nil {
+			w.Fatal(err)
+		}
+		if parked, err := w.leads.Runner.Parked(s.Name); err != nil || len(parked) > 0 {
+			w.Fatalf("%s parked %+v, %v", s.Name, parked, err)
+		}
 	}
 	lead, ok, err := w.leads.Get("c1")
 	if err != nil || !ok {
@@ -199,6 +205,14 @@ func TestLeadStatus(t *testing.T) {
 				}
 				if got := w.lead().Status; got != tt.want {
 					w.Errorf("status after %v = %s, want %s", tt.story, got, tt.want)
+				}
+				total := w.funnel(projections.FunnelFilter{}).Total
+				now := map[projections.LeadStatus]int{projections.StatusLost: total.Lost, projections.StatusDeleted: total.Deleted}
+				for _, s := range total.Stages {
+					now[s.Stage] = s.Now
+				}
+				if now[tt.want] != 1 {
+					w.Errorf("funnel after %v = %v, want it %s", tt.story, now, tt.want)
 				}
 			})
 		})

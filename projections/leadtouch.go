@@ -15,7 +15,7 @@ const intentOptOut = "opt_out"
 // foldMessage keeps a message once by its id, the newest word of it. Sums and
 // rows are apart, so that a lead's row does not grow with its messages.
 func (f *leadFold) foldMessage(m *ghl.Message) error {
-	row := messageRow{ID: f.idOr(m.ID), Inbound: f.ev.Type == ghl.MessageReceived, Channel: m.Channel, S: f.s}
+	row := messageRow{ID: idOr(m.ID, f.s), Inbound: f.ev.Type == ghl.MessageReceived, Channel: m.Channel, S: f.s}
 	if row.Inbound && m.Content != "" {
 		said := f.Text(plainText(m))
 		row.Intent, row.Sentiment, row.Label, row.Machine = said.Intent, said.Sentiment, said.Label, said.Machine

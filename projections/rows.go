@@ -87,6 +87,15 @@ func (r rows) under(bucket string, prefix []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
+// each calls f with every row of the bucket, in order, until it fails.
+func (r rows) each(bucket string, f func(k, v []byte) error) error {
+	b := r.tx.Bucket([]byte(bucket))
+	if b == nil {
+		return nil
+	}
+	return b.ForEach(f)
+}
+
 // newest yields what under yields, backwards.
 func (r rows) newest(bucket string, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(rest, value []byte) bool) {
