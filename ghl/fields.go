@@ -45,7 +45,7 @@ type typing int
 const (
 	strict   typing = iota // a number is a number; only money may be written as a string
 	numerals               // a number may be written as a string, a time as unix seconds
-	loose                  // and a boolean as a string, a string as a number
+	loose                  // and a boolean as a string, a text as a number
 )
 
 // fault notes what is wrong at a place, as returned by first.
