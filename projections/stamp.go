@@ -112,14 +112,22 @@ type register[T any] struct {
 	S stamp `json:"s,omitzero"`
 }
 
-// set takes v if s is newer, and reports whether the value is another now.
+// set takes v if s is newer, and reports whether the value is another now. To
+// be told for the first time that there is none is no change: GoHighLevel sends
+// whole contacts, empty tags and all.
 func (r *register[T]) set(v T, s stamp) (changed bool) {
 	if !s.after(r.S) {
 		return false
 	}
-	changed = r.S.isZero() || !reflect.DeepEqual(r.V, v)
+	changed = !reflect.DeepEqual(r.V, v) && !(none(r.V) && none(v))
 	r.V, r.S = v, s
 	return changed
+}
+
+// none reports whether v is a list of nothing.
+func none(v any) bool {
+	list := reflect.ValueOf(v)
+	return list.Kind() == reflect.Slice && list.Len() == 0
 }
 
 // put sets the register at key in m.
