@@ -116,7 +116,10 @@ func (c *Courier) attempt(ctx context.Context, r *record, m ghl.OutMessage) (goe
 	if err := c.Pending.Wait(ctx, attempted.Entry.Seq); err != nil && ctx.Err() == nil {
 		return false, err
 	}
-	return attempted.Added, nil
+	if !attempted.Added {
+		return false, c.holdUnknown(ctx, r, r.attempt(), "")
+	}
+	return true, nil
 }
 
 func (c *Courier) compose(r *record, lead projections.Lead) (ghl.OutMessage, error) {

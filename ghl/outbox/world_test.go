@@ -317,6 +317,29 @@ func (fakeScorer) Score(f scoring.Facts) scoring.Score {
 	return s
 }
 
+// risingScorer gives every lead the same score, which a test may change.
+type risingScorer struct {
+	mu    sync.Mutex
+	value float64
+}
+
+func (r *risingScorer) set(v float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.value = v
+}
+
+func (r *risingScorer) Score(scoring.Facts) scoring.Score {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := fakeScorer{}.Score(scoring.Facts{})
+	s.Value = r.value
+	if s.Value >= 65 {
+		s.Quality = scoring.Hot
+	}
+	return s
+}
+
 // act does to an effect what a person would, and waits for what follows.
 func (w *world) act(e outbox.Effect, act func(outbox.Acts, context.Context, ulid.ULID, string) (outbox.Effect, error)) {
 	w.t.Helper()
