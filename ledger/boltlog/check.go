@@ -29,6 +29,10 @@ type checker struct {
 	lastID ulid.ULID
 	rows   []row // a digest of each key → its entry
 	owners map[digest]uint64
+
+	// since, if not nil, takes slots without a key, and whose they were: a key
+	// file may be newer than the backup that it is held against.
+	since map[uint64]string
 }
 
 func newChecker(ctx context.Context, progress func(done, total ledger.Seq), r *Report) (*checker, error) {
@@ -108,6 +112,9 @@ func (c *checker) body(r *ledger.Record) (err error) {
 			return nil
 		}
 		body, err = c.keys.open(r.Slot, r.ID, r.Body)
+		if err != nil && c.since != nil && c.keys.has(r.Slot) && c.keys.destroyed(r.Slot) {
+			c.since[r.Slot], err = r.Subject, errErased
+		}
 	}
 	if err == nil && r.Flags&ledger.Zstd != 0 {
 		_, err = c.pack.unpack(body)
@@ -166,6 +173,16 @@ func (c *checker) finish() error {
 	}
 	c.progress(c.last.seq, c.last.seq)
 	return nil
+}
+
+// nameErased reports whose keys were destroyed since a backup was made.
+func (c *checker) nameErased() {
+	for _, subject := range c.since {
+		if subject != "" && !slices.Contains(c.report.ErasedSince, subject) {
+			c.report.ErasedSince = append(c.report.ErasedSince, subject)
+		}
+	}
+	slices.Sort(c.report.ErasedSince)
 }
 
 // checkIndex compares the index with the entries, which it is made from. One

@@ -133,6 +133,9 @@ func (k *keyring) made() uint64 {
 	return k.slots
 }
 
+// has says whether there is such a slot for a key.
+func (k *keyring) has(n uint64) bool { return n >= firstSlot && n < k.made() }
+
 // destroyed says whether the slot holds no key any more.
 func (k *keyring) destroyed(n uint64) bool { return [slotSize]byte(k.slot(n)) == [slotSize]byte{} }
 
@@ -165,7 +168,7 @@ func (k *keyring) destroy(slots []uint64) error {
 	k.mu.Unlock()
 	dirty := false
 	for _, n := range slots {
-		if n < firstSlot || n >= k.made() || k.destroyed(n) {
+		if !k.has(n) || k.destroyed(n) {
 			continue
 		}
 		if _, err := k.file.WriteAt(make([]byte, slotSize), int64(n*slotSize)); err != nil {
@@ -193,7 +196,7 @@ func (k *keyring) missing(slot uint64) error {
 }
 
 func (k *keyring) aead(slot uint64) (cipher.AEAD, error) {
-	if slot < firstSlot || slot >= k.made() {
+	if !k.has(slot) {
 		return nil, fmt.Errorf("%w: no slot %d in the key file", ledger.ErrCorrupt, slot)
 	}
 	key := [slotSize]byte(k.slot(slot)) // copied, since it may be destroyed at any moment

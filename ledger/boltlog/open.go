@@ -128,15 +128,15 @@ func (l *Log) create() error {
 		return err
 	}
 	if !have[0] {
-		if err := createBolt(l.path(logName), id); err != nil {
+		if err := createBolt(l.path(logName)); err != nil {
 			return err
 		}
 	}
-	return createWitness(l.path(headName), id)
+	return writeWitness(l.path(headName), id, witness{})
 }
 
 // createBolt makes the bbolt file under its temporary name first.
-func createBolt(path string, id [16]byte) error {
+func createBolt(path string) error {
 	temp := path + tempExt
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -21,8 +21,8 @@ type Report struct {
 	broken ledger.Seq // the first entry that a fault is about
 	Notes  []string   // what heals by itself at the next start
 
-	// ErasedSince are the contacts, by their ids, whose key was destroyed after
-	// a backup was made. The entries of others without a contact are counted.
+	// ErasedSince are the contacts, by their ids, whose keys were destroyed
+	// after a backup was made.
 	ErasedSince []string
 }
 

@@ -52,9 +52,9 @@ func parseWitness(b []byte, id [16]byte) (w witness, err error) {
 	return w, nil
 }
 
-func createWitness(path string, id [16]byte) error {
+func writeWitness(path string, id [16]byte, w witness) error {
 	return newFile(path, func(f *os.File) error {
-		_, err := f.Write(witness{}.encode(id))
+		_, err := f.Write(w.encode(id))
 		return err
 	})
 }
