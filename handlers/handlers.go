@@ -106,11 +106,6 @@ type LastHour struct {
 	Processing     time.Duration // summed over Scored: arrival to lead.scored
 }
 
-// Backuper writes a hot copy of the ledger.
-type Backuper interface {
-	Backup(ctx context.Context, w io.Writer) error
-}
-
 func (d Deps) withDefaults() Deps {
 	if d.Now == nil {
 		d.Now = time.Now

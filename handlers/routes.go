@@ -76,6 +76,8 @@ func (s *surface) admin() {
 	s.stream("/stream", a.stream)
 	s.read("/audit", a.audits)
 	s.read("/ledger", a.ledger)
+	s.guarded("GET", "/backup", Administrator, a.backup)
+	s.guarded("GET", "/backup/keys", Administrator, a.backupKeys)
 
 	s.read("/effects", a.effects)
 	s.read("/effects/:id", a.effect)

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
+	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
@@ -25,10 +28,31 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Storage: func() any { return s.ledger.Stats() },
 		Size:    func() int64 { return s.ledger.Stats().Bytes },
 		Verify:  s.verify,
-		Alert: func(kind, text string) {
-			s.alerts.Alert(outbox.Alert{Severity: outbox.High, Group: kind, Title: kind, Text: text})
-		},
+		Backup:  s.ledger,
+		Alert:   s.alert,
+
+		MoreMetrics: []func(io.Writer){s.writeStorageMetrics, s.backups.writeMetrics},
 	}
+}
+
+// alert tells the operators of something of that kind.
+func (s *service) alert(kind, text string) {
+	s.alerts.Alert(outbox.Alert{Severity: outbox.High, Group: kind, Title: kind, Text: text})
+}
+
+// writeStorageMetrics writes what the ledger's files are like.
+func (s *service) writeStorageMetrics(w io.Writer) {
+	st := s.ledger.Stats()
+	for name, v := range map[string]float64{
+		"ghl_ledger_bytes":                 float64(st.Bytes),
+		"ghl_ledger_bytes_per_entry":       float64(st.Bytes) / float64(max(st.Head.Seq, 1)),
+		"ghl_ledger_free_bytes":            float64(st.Free),
+		"ghl_ledger_waiting_drafts":        float64(st.Waiting),
+		"ghl_ledger_oldest_reader_seconds": st.OldestReader.Seconds(),
+	} {
+		metrics.WriteGaugeFloat64(w, name, v)
+	}
+	metrics.WriteCounterUint64(w, "ghl_ledger_commits_total", st.Commits)
 }
 
 // unready says why nothing can be appended, and what an operator should know.
@@ -46,6 +70,9 @@ func (s *service) unready(context.Context) (causes, warnings []string) {
 		if v.Parked > 0 {
 			warnings = append(warnings, fmt.Sprintf("view %s: %d entries parked", v.Name, v.Parked))
 		}
+	}
+	if w := s.backups.warning(time.Now()); w != "" {
+		warnings = append(warnings, w)
 	}
 	return causes, warnings
 }

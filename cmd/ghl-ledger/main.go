@@ -42,6 +42,8 @@ type cli struct {
 	Sign    signCmd    `cmd:"" help:"Sign a webhook body, or explain why a signature does not match."`
 	Sandbox sandboxCmd `cmd:"" help:"A GoHighLevel of our own, for working offline."`
 	Verify  verifyCmd  `cmd:"" help:"Check every entry of a ledger."`
+	Backup  backupCmd  `cmd:"" help:"Make a verified copy of a ledger, running or stopped."`
+	Restore restoreCmd `cmd:"" help:"Make a ledger from a backup."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Events      eventsCmd      `cmd:"" help:"Look at the ledger's entries."`

@@ -40,6 +40,7 @@ type service struct {
 	planner  *outbox.Planner
 	courier  *outbox.Courier
 	alerts   *alerts
+	backups  *backups
 	keys     atomic.Pointer[ghl.Keys]
 	draining atomic.Bool
 }
@@ -70,6 +71,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 			err = errors.Join(err, s.ledger.Close())
 		}
 	}()
+	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, log: log, alert: s.alert}
 	s.runner, err = projections.NewRunner(filepath.Join(cfg.DataDir, "views"), s.ledger,
 		projections.Options{Logger: log}, projections.NewLeads(meaning), outbox.Pending{})
 	if err != nil {
@@ -163,6 +165,7 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.courier.Run(working) })
 	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
 	g.Go(func() error { return s.alerts.Run(working) })
+	g.Go(func() error { return s.backups.Run(working) })
 	g.Go(func() error {
 		defer stopWork()
 		return s.serve(ctx, working, d)

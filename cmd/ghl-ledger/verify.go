@@ -54,7 +54,7 @@ func (c *verifyCmd) verify(ctx context.Context, con *console) (verdict, error) {
 		dir = c.DataDir
 	}
 	bar, done := con.bar("verify")
-	r, err := boltlog.Verify(ctx, dir, func(at, total ledger.Seq) { bar(int64(at), int64(total)) })
+	r, err := boltlog.Verify(ctx, dir, bySeq(bar))
 	done()
 	switch {
 	case err == nil:
@@ -86,6 +86,8 @@ type verdict struct {
 	Faults    []fault    `json:"faults"`
 	More      int        `json:"more_faults"`
 	Notes     []string   `json:"notes"`
+
+	ErasedSince []string `json:"erased_since,omitempty"` // contacts, since a backup
 }
 
 // fault is one thing that is wrong, about the entries first to last, or, where
@@ -100,7 +102,7 @@ func verdictOf(r boltlog.Report) verdict {
 	v := verdict{
 		Sound: r.Sound(), Entries: r.Entries, Whole: r.Whole, SoundUpTo: r.Upto, Erased: r.Erased, Bytes: r.Bytes,
 		Head: ledger.FormatID(r.Head.ID), Hash: hex.EncodeToString(r.Hash[:]), More: r.More,
-		Faults: []fault{}, Notes: append([]string{}, r.Notes...),
+		Faults: []fault{}, Notes: append([]string{}, r.Notes...), ErasedSince: r.ErasedSince,
 	}
 	for _, f := range r.Faults {
 		v.Faults = append(v.Faults, fault{f.First, f.Last, f.String()})

@@ -68,9 +68,14 @@ func openCold(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A cache that cannot be dropped is no reason not to look.
-	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	Cold(f)
 	return f, nil
+}
+
+// Cold has the next reads of a flushed file ask the disk rather than the cache,
+// where the system can do that.
+func Cold(f *os.File) {
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) // else they are as good as before
 }
 
 // openBeside opens what stands beside the entries.

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+)
+
+type backupCmd struct {
+	remote  `embed:""`
+	DataDir string `name:"ledger-data-dir" hidden:"" default:"./data"`
+	File    string `arg:"" help:"Where it goes; - is standard output, to ship it off the machine."`
+	Keys    string `placeholder:"FILE" help:"Where the copy of the key file goes; FILE.keys if not given. A backup without it cannot be read, and whoever has both can read everything: keep them apart."`
+	Rate    Size   `placeholder:"SIZE" help:"Bytes a second at most, like 10MiB; as fast as it goes if not given."`
+	Output  string `enum:"table,json" default:"table" help:"${enum}."`
+}
+
+// Help is what backup --help says beside its flags.
+func (backupCmd) Help() string {
+	return `Copies the ledger of a running service while it goes on, or of a stopped one.
+The files get their names once they are flushed and every entry was verified.
+
+Exit codes:
+  0   made and verified
+  1   what was copied is not sound: nothing was kept
+  2   could not copy`
+}
+
+// Run makes a backup and says what is in it.
+func (c *backupCmd) Run(ctx context.Context, con *console) error {
+	from, done, err := c.source(con)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.File == "-" {
+		return c.stream(ctx, con, from)
+	}
+	if c.Keys == "" {
+		c.Keys = c.File + ".keys"
+	}
+	for _, path := range []string{c.File, c.Keys} {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s is there already: name another file, or remove it", path)
+		}
+	}
+	bar, stop := con.bar("verify")
+	r, err := copyJob{from: from, path: c.File, keys: c.Keys, perSecond: c.Rate, progress: bar}.run(ctx)
+	stop()
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return c.tell(con.out, r)
+}
+
+// source is the stopped ledger, or the service that has it open.
+func (c *backupCmd) source(con *console) (from copier, done func() error, err error) {
+	if _, err := os.Stat(c.DataDir); err == nil {
+		l, err := boltlog.Open(c.DataDir, boltlog.Options{})
+		if err == nil {
+			return l, l.Close, nil
+		}
+		if !errors.Is(err, boltlog.ErrLocked) {
+			return nil, nil, storageError(c.DataDir, err)
+		}
+	}
+	c.find(con.set)
+	return &c.remote, func() error { return nil }, nil
+}
+
+// stream sends the entries to standard output and verifies them on their way.
+func (c *backupCmd) stream(ctx context.Context, con *console, from copier) error {
+	j := copyJob{from: from, perSecond: c.Rate}
+	in, out := io.Pipe()
+	copied := make(chan error, 1)
+	go func() {
+		err := from.Backup(ctx, j.slowed(ctx, io.MultiWriter(con.out, out)))
+		out.CloseWithError(err) // without an error, it reads as the end
+		copied <- err
+	}()
+	r, err := boltlog.VerifyBackup(ctx, in, "", nil)
+	in.CloseWithError(err)
+	if err := errors.Join(err, <-copied); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if c.Keys != "" {
+		if err := j.write(ctx, c.Keys, from.BackupKeys); err != nil {
+			return fmt.Errorf("backup of the keys: %w", err)
+		}
+	}
+	return c.tell(con.err, r)
+}
+
+// tell prints what a backup has in it, or that it does not count.
+func (c *backupCmd) tell(w io.Writer, r boltlog.Report) error {
+	v := verdictOf(r)
+	if c.Output == "json" {
+		if err := printJSON(w, v); err != nil {
+			return err
+		}
+	} else if err := v.print(w); err != nil {
+		return err
+	}
+	if !v.Sound {
+		return answerNo{errors.New("the copy is not sound, and was not kept: run `ghl-ledger verify`")}
+	}
+	if c.Output == "json" || c.Keys == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "entries: %s\nkeys:    %s (keep it apart; `ghl-ledger restore %s --keys %s` needs both)\n", c.File, c.Keys, c.File, c.Keys)
+	return err
+}

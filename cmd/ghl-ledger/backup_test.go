@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+)
+
+func TestBackupAndRestore(t *testing.T) {
+	dir, to := someLedger(t), t.TempDir()
+	file := filepath.Join(to, "a.bkup")
+	empty := func() string { return filepath.Join(t.TempDir(), "new") }
+	restoredTo := empty()
+	step := func(code int, says string, args ...string) {
+		t.Helper()
+		got, out := command(t, args...)
+		if got != code || !strings.Contains(out, says) {
+			t.Fatalf("%v: exit %d, want %d, saying %q:\n%s", args, got, code, says, out)
+		}
+	}
+	step(exitDone, "sound: 3 entries", "backup", file, "--ledger-data-dir", dir, "--rate", "10MiB")
+	step(exitUsage, "is there already", "backup", file, "--ledger-data-dir", dir)
+	step(exitDone, "sound: 3 entries", "restore", file, "--data", restoredTo, "--dry-run")
+	step(exitDone, "restored to", "restore", file, "--data", restoredTo)
+	step(exitDone, "sound: 4 entries", "verify", "--data", restoredTo)
+	step(exitUsage, "not empty", "restore", file, "--data", restoredTo)
+	step(exitUsage, "no such file", "restore", filepath.Join(to, "b.bkup"), "--data", empty(), "--keys", file+".keys")
+	step(exitUsage, "--keys says where", "restore", filepath.Join(t.TempDir(), "b.bkup"), "--data", empty())
+	if err := os.Truncate(file, 500); err != nil {
+		t.Fatal(err)
+	}
+	refused := empty()
+	step(exitNo, "cut short", "restore", file, "--data", refused)
+	if left, err := os.ReadDir(refused); err == nil && len(left) > 0 {
+		t.Errorf("a refused restore left %v", left)
+	}
+}
+
+func TestBackupToStdout(t *testing.T) {
+	dir := someLedger(t)
+	keys := filepath.Join(t.TempDir(), "keys")
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"backup", "-", "--keys", keys, "--ledger-data-dir", dir}, nil, nil, &out, &errs); code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	into := filepath.Join(t.TempDir(), "new")
+	var told bytes.Buffer
+	if code := run(t.Context(), []string{"restore", "-", "--keys", keys, "--data", into}, nil, &out, &told, &told); code != exitDone {
+		t.Fatalf("exit %d: %s", code, told.String())
+	}
+}
+
+// brokenCopier fails, or sends half of a backup as if it were whole.
+type brokenCopier struct {
+	copier
+	err error
+}
+
+func (b brokenCopier) Backup(ctx context.Context, w io.Writer) error {
+	var all bytes.Buffer
+	if err := b.copier.Backup(ctx, &all); err != nil {
+		return err
+	}
+	_, err := w.Write(all.Bytes()[:all.Len()/2])
+	return errors.Join(err, b.err)
+}
+
+func TestScheduledBackups(t *testing.T) {
+	l, err := boltlog.Open(someLedger(t), boltlog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	b := &backups{from: l, dir: filepath.Join(t.TempDir(), "backups"), every: time.Hour, keep: 2, log: slog.New(slog.DiscardHandler)}
+	start := logtest.Start
+	if w := b.warning(start); !strings.Contains(w, "no verified backup yet") {
+		t.Errorf("before the first backup: %q", w)
+	}
+	for i := range 4 {
+		if err := b.make(t.Context(), start.Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := b.list()
+	if err != nil || len(list) != 2 || !list[1].Equal(start.Add(3*time.Hour)) {
+		t.Errorf("kept %v, %v, want the last two", list, err)
+	}
+	for _, broken := range []copier{brokenCopier{l, nil}, brokenCopier{l, errors.New("gone")}} {
+		b.from = broken
+		if err := b.make(t.Context(), start.Add(9*time.Hour)); err == nil {
+			t.Error("half a backup counted")
+		}
+	}
+	files, err := os.ReadDir(b.dir)
+	if err != nil || len(files) != 3 {
+		t.Errorf("in the folder are %v, %v, want two backups and the keys", files, err)
+	}
+	for after, want := range map[time.Duration]string{4 * time.Hour: "", 6 * time.Hour: "3h0m0s old"} {
+		if w := b.warning(start.Add(after)); (want == "") != (w == "") || !strings.Contains(w, want) {
+			t.Errorf("%v after the first backup: %q, want %q", after, w, want)
+		}
+	}
+	var text bytes.Buffer
+	b.writeMetrics(&text)
+	if !strings.Contains(text.String(), "ghl_ledger_backup_age_seconds") {
+		t.Errorf("metrics: %q", text.String())
+	}
+	if code, out := command(t, "restore", b.path(list[1]), "--data", filepath.Join(t.TempDir(), "new")); code != exitDone {
+		t.Errorf("restore of a scheduled backup: exit %d: %s", code, out)
+	}
+}
