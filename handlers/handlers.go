@@ -52,8 +52,10 @@ type Deps struct {
 
 	// Unready returns why nothing can be appended, one cause a line; empty when
 	// it can. Warnings do not make the service unready.
-	Unready  func(ctx context.Context) (causes, warnings []string)
-	Draining func() bool // the service is about to end: take no more webhooks
+	Unready func(ctx context.Context) (causes, warnings []string)
+	// Draining: the service is about to end. Streams end and readiness says so;
+	// a webhook that came in is still taken, for as long as the ledger takes it.
+	Draining func() bool
 
 	Health      Health // nil: counted from the ledger
 	Leads       projections.LeadsView

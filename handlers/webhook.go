@@ -96,9 +96,6 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request, p httprouter.Par
 
 // admit refuses what need not be read: the checks that cost nothing come first.
 func (h *webhooks) admit(r *http.Request) error {
-	if h.Draining() {
-		return &draining
-	}
 	if wait := h.senders.take(senderOf(r, h.TrustedProxies), h.Now()); wait > 0 {
 		return limited(wait)
 	}

@@ -170,8 +170,8 @@ func TestFailedAfterWriteIsFoundAgain(t *testing.T) {
 
 func TestDraining(t *testing.T) {
 	d := open(t, func(deps *handlers.Deps) { deps.Draining = func() bool { return true } })
-	if got := d.signed(created); got.status != 429 || got.at("code") != "shutting_down" {
-		t.Errorf("got %d %s", got.status, got.text)
+	if got := d.signed(created); got.status != 200 {
+		t.Errorf("a webhook under way got %d %s", got.status, got.text)
 	}
 	if got := d.do(d.request("GET", "/readyz", "")); got.status != 503 || got.at("status") != "unready" {
 		t.Errorf("readyz: %d %s", got.status, got.text)
