@@ -35,14 +35,15 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return storageError(c.DataDir, err)
 	}
-	d, err := c.listen()
+	d, err := c.inheritedOrOpen()
 	if err != nil {
 		return errors.Join(err, s.runner.Close(), s.ledger.Close())
 	}
 	stop := s.reloadOnHangup(ctx)
 	defer stop()
 	log.Info("serving", "webhooks", d.public.Addr().String(), "admin", d.admin.Addr().String(), "data", c.DataDir, "effects", c.Effects)
-	return storageError(c.DataDir, s.run(ctx, d))
+	err = supervised(ctx, log, s.alive, func() error { return s.run(ctx, d) })
+	return storageError(c.DataDir, err)
 }
 
 // leave ends the process at once when the storage is in doubt: whoever waits

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,6 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 	"golang.org/x/sync/errgroup"
 )
-
-// drainTime is how long requests under way may take when the service ends.
-const drainTime = 15 * time.Second
 
 // service is the whole: one ledger, the views folded from it, the planner and
 // the courier that act on it, and two doors.
@@ -181,43 +179,46 @@ func (s *service) serve(ctx, working context.Context, d doors) error {
 	if err != nil {
 		return err
 	}
-	servers := map[net.Listener]*http.Server{}
-	deps := s.deps(trusted)
-	if d.public == d.admin {
-		servers[d.public] = handlers.NewServer(handlers.Both(deps), s.log)
-	} else {
-		servers[d.public] = handlers.NewServer(handlers.Public(deps), s.log)
-		servers[d.admin] = handlers.NewServer(handlers.Admin(deps), s.log)
-	}
 	var g errgroup.Group
-	for l, server := range servers {
-		g.Go(func() error {
-			if err := server.Serve(handlers.Guard(l, 0, trusted)); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
+	open := s.open(d, trusted)
+	for _, door := range open {
+		g.Go(door.serve)
 	}
 	select {
 	case <-ctx.Done():
 	case <-working.Done():
 	}
-	return errors.Join(s.drain(ctx, servers), g.Wait())
+	s.drain(ctx, open)
+	return g.Wait()
 }
 
-// drain ends the servers: what is under way is answered.
-func (s *service) drain(ctx context.Context, servers map[net.Listener]*http.Server) error {
+// open puts a server behind each door.
+func (s *service) open(d doors, trusted []netip.Prefix) []*door {
+	deps := s.deps(trusted)
+	behind := func(l net.Listener, h http.Handler) *door {
+		return newDoor(handlers.NewServer(h, s.log), handlers.Guard(l, 0, trusted))
+	}
+	if d.public == d.admin {
+		return []*door{behind(d.public, handlers.Both(deps))}
+	}
+	return []*door{behind(d.public, handlers.Public(deps)), behind(d.admin, handlers.Admin(deps))}
+}
+
+// drain closes the doors: what is under way is answered.
+func (s *service) drain(ctx context.Context, open []*door) {
 	s.draining.Store(true)
 	s.log.Info("draining")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	for _, server := range servers {
-		if err := server.Shutdown(ctx); err != nil {
-			s.log.Warn("cut what was under way", "err", err)
-			_ = server.Close() // the time is over
-		}
+	var ends sync.WaitGroup
+	for _, d := range open {
+		ends.Go(func() {
+			if err := d.close(ctx); err != nil {
+				s.log.Warn("cut what was under way", "err", err)
+			}
+		})
 	}
-	return nil
+	ends.Wait()
 }
 
 func (s *service) trusted() (list []netip.Prefix, err error) {
