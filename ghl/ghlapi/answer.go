@@ -16,8 +16,11 @@ const maxWords = 300
 // refusal is an answer that is not a success, in GoHighLevel's form:
 // {"statusCode":422,"message":["…"],"error":"…","traceId":"…"}, where message
 // is a string or an array (FACTS 4.5).
-func refusal(r request, resp *http.Response, body []byte) error {
-	e := &ghl.APIError{Method: r.method, Path: r.path, Status: resp.StatusCode, Written: true, RetryAfter: retryAfter(resp)}
+func (c *Client) refusal(r request, resp *http.Response, body []byte) error {
+	e := &ghl.APIError{
+		Method: r.method, Path: r.path, Status: resp.StatusCode, Written: true,
+		RetryAfter: retryAfter(resp.Header, resp.StatusCode, c.c.Now()),
+	}
 	var answer struct {
 		Message json.RawMessage `json:"message"`
 		Error   string          `json:"error"`
@@ -27,11 +30,20 @@ func refusal(r request, resp *http.Response, body []byte) error {
 		e.Message = http.StatusText(resp.StatusCode)
 		return e
 	}
-	e.Message, e.TraceID = shorten(words(answer.Message)), shorten(answer.TraceID)
+	e.Message, e.TraceID = shorten(c.hide(r, words(answer.Message))), shorten(answer.TraceID)
 	if e.Message == "" {
-		e.Message = shorten(answer.Error)
+		e.Message = shorten(c.hide(r, answer.Error))
 	}
 	return e
+}
+
+// hide takes the token out of words that repeat it.
+func (c *Client) hide(r request, words string) string {
+	token := c.c.Token(r.location)
+	if token == "" {
+		return words
+	}
+	return strings.ReplaceAll(words, token, "[token]")
 }
 
 func words(message json.RawMessage) string {
@@ -51,22 +63,21 @@ func shorten(s string) string {
 	return s
 }
 
-// retryAfter is what the answer asks: Retry-After in seconds or as a date;
-// for a 429 without it, the interval of the rate limit.
-func retryAfter(resp *http.Response) time.Duration {
-	h := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseFloat(h, 64); err == nil && seconds >= 0 && seconds < 1e9 {
+// retryAfter is what an answer asks: Retry-After in seconds or as a date; for a
+// 429 without it, the interval of the rate limit.
+func retryAfter(h http.Header, status int, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(v, 64); err == nil && seconds >= 0 && seconds < 1e9 {
 		return time.Duration(seconds * float64(time.Second))
 	}
-	if at, err := http.ParseTime(h); err == nil {
-		now, err := http.ParseTime(resp.Header.Get("Date"))
-		if err != nil {
-			now = time.Now()
+	if at, err := http.ParseTime(v); err == nil {
+		if date, err := http.ParseTime(h.Get("Date")); err == nil {
+			now = date // by the clock that named the time
 		}
 		return max(0, at.Sub(now))
 	}
-	if resp.StatusCode == http.StatusTooManyRequests {
-		return interval(resp.Header)
+	if status == http.StatusTooManyRequests {
+		return interval(h)
 	}
 	return 0
 }

@@ -34,7 +34,6 @@ const (
 	dialTimeout   = 5 * time.Second
 	answerTimeout = 20 * time.Second // from the request to the whole answer
 	maxAnswer     = 8 << 20          // bytes of an answer that are read
-	readRetries   = 3
 )
 
 // conversationsVersion is the Version header of the conversations' API; the
@@ -60,8 +59,8 @@ type Client struct {
 	reads  *retryablehttp.Client
 
 	mu     sync.Mutex
-	limits map[string]*limit                    // by location
-	fields map[string]map[string]ghl.Definition // by location, then by field key
+	limits map[string]*limit       // by location
+	known  map[string]*definitions // by location
 }
 
 // New returns a client.
@@ -75,12 +74,9 @@ func New(c Config) *Client {
 		c.Now = time.Now
 	}
 	plain := &http.Client{Transport: c.Transport, Timeout: answerTimeout, CheckRedirect: refuseRedirect}
-	reads := retryablehttp.NewClient()
-	reads.HTTPClient = plain
-	reads.RetryMax, reads.RetryWaitMin, reads.RetryWaitMax = readRetries, time.Second, 10*time.Second
-	reads.Logger = nil // it would log addresses with contact ids
-	reads.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	return &Client{c: c, writes: plain, reads: reads, limits: map[string]*limit{}, fields: map[string]map[string]ghl.Definition{}}
+	client := &Client{c: c, writes: plain, limits: map[string]*limit{}, known: map[string]*definitions{}}
+	client.reads = client.repeating(plain)
+	return client
 }
 
 // transport is net/http's with a time-out for each phase. The environment's
@@ -102,6 +98,7 @@ func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLa
 
 // request is one call.
 type request struct {
+	name     string // in metrics
 	location string
 	method   string
 	path     string
@@ -111,31 +108,31 @@ type request struct {
 }
 
 // do waits its turn, sends r and decodes the answer into out, where not nil.
-func (c *Client) do(ctx context.Context, r request, out any) error {
+func (c *Client) do(ctx context.Context, r request, out any) (err error) {
 	l := c.limit(r.location)
 	if err := l.wait(ctx); err != nil {
 		return err
 	}
+	defer measure(r, time.Now(), &err)
 	var written atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }}
 	req, err := c.build(httptrace.WithClientTrace(ctx, trace), r)
 	if err != nil {
 		return c.fault(r, false, err)
 	}
-	resp, err := c.send(r, req)
+	resp, err := c.send(l, r, req)
 	if err != nil {
 		return c.fault(r, written.Load(), err)
 	}
 	defer resp.Body.Close()
-	l.learn(resp.Header, resp.StatusCode)
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	switch {
 	case resp.StatusCode >= 300:
-		return refusal(r, resp, b)
+		return c.refusal(r, resp, b)
+	case out == nil:
+		return nil // it was taken, whatever the rest says
 	case err != nil:
 		return c.fault(r, true, fmt.Errorf("read the answer: %w", err))
-	case out == nil:
-		return nil
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return c.fault(r, true, fmt.Errorf("the answer is not the JSON that was expected: %w", err))
@@ -170,15 +167,20 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 	return req, nil
 }
 
-func (c *Client) send(r request, req *http.Request) (*http.Response, error) {
-	if !r.reads {
-		return c.writes.Do(req)
+// send sends a call that writes once, and one that reads until it is answered.
+func (c *Client) send(l *limit, r request, req *http.Request) (*http.Response, error) {
+	if r.reads {
+		again, err := retryablehttp.FromRequest(req.WithContext(context.WithValue(req.Context(), limitKey{}, l)))
+		if err != nil {
+			return nil, err
+		}
+		return c.reads.Do(again)
 	}
-	again, err := retryablehttp.FromRequest(req)
-	if err != nil {
-		return nil, err
+	resp, err := c.writes.Do(req)
+	if err == nil {
+		l.learn(resp.Header, resp.StatusCode)
 	}
-	return c.reads.Do(again)
+	return resp, err
 }
 
 // fault is the lack of an answer. The error of net/http names the address,

@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Rate is so many calls in so long.
@@ -17,17 +16,28 @@ type Rate struct {
 	Per time.Duration
 }
 
-// limit is what one location may still call. GoHighLevel counts in windows of
-// Per, so N calls may go at once and no more than N in any window: the bucket
-// holds half of N and is refilled with the other half in one Per.
+const (
+	// margin is by what part an interval of ours is longer than GoHighLevel's:
+	// calls that leave evenly may arrive closer together.
+	margin = 50
+
+	// maxPause is the longest wait that an answer may ask for, but for the day's end.
+	maxPause = time.Hour
+)
+
+// limit is what one location may still call: no more than N in any interval,
+// by our own setting and by what GoHighLevel's answers say; so many a day; and
+// nothing while an answer asked for a pause.
 type limit struct {
 	now   func() time.Time
 	daily int
 
 	mu     sync.Mutex
-	bucket *rate.Limiter // nil: no limit
-	paused time.Time     // GoHighLevel said: nothing before
-	day    string        // UTC, of used
+	own    Rate
+	told   Rate        // X-RateLimit-Max, -Interval-Milliseconds
+	times  []time.Time // of calls, oldest first; no older than any rate looks back
+	paused time.Time   // nothing before
+	day    string      // UTC, of used
 	used   int
 }
 
@@ -36,35 +46,28 @@ func (c *Client) limit(location string) *limit {
 	defer c.mu.Unlock()
 	l, ok := c.limits[location]
 	if !ok {
-		l = &limit{now: c.c.Now, daily: c.c.Daily, bucket: newBucket(c.c.Rate)}
+		l = &limit{now: c.c.Now, daily: c.c.Daily, own: c.c.Rate}
 		c.limits[location] = l
 	}
 	return l
-}
-
-func newBucket(r Rate) *rate.Limiter {
-	if r.N <= 0 || r.Per <= 0 {
-		return nil
-	}
-	burst := max(1, r.N/2)
-	refill := max(1, r.N-burst)
-	return rate.NewLimiter(rate.Limit(float64(refill)/r.Per.Seconds()), burst)
 }
 
 // Turn returns when a call of the location may go, as far as is known now. It
 // takes no turn: who must look at something before each call waits here first
 // and looks then.
 func (c *Client) Turn(ctx context.Context, location string) error {
-	return c.limit(location).until(ctx, (*limit).peek)
+	return c.limit(location).until(ctx, (*limit).closed)
 }
 
-// wait takes a turn when there is one, or returns ctx's error.
-func (l *limit) wait(ctx context.Context) error { return l.until(ctx, (*limit).delay) }
+// wait takes a turn as soon as there is one, or returns ctx's error.
+func (l *limit) wait(ctx context.Context) error { return l.until(ctx, (*limit).take) }
 
 // until waits as long as delay says that there is something to wait for.
-func (l *limit) until(ctx context.Context, delay func(*limit) time.Duration) error {
+func (l *limit) until(ctx context.Context, delay func(*limit, time.Time) time.Duration) error {
 	for {
-		d := delay(l)
+		l.mu.Lock()
+		d := delay(l, l.now())
+		l.mu.Unlock()
 		if d <= 0 {
 			return nil
 		}
@@ -78,65 +81,75 @@ func (l *limit) until(ctx context.Context, delay func(*limit) time.Duration) err
 	}
 }
 
-// peek returns how long to wait for a turn.
-func (l *limit) peek() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	if d := l.closed(now); d > 0 || l.bucket == nil {
-		return d
-	}
-	if missing := 1 - l.bucket.TokensAt(now); missing > 0 {
-		return time.Duration(missing / float64(l.bucket.Limit()) * float64(time.Second))
-	}
-	return 0
-}
-
-// delay takes a turn and returns 0, or says how long to wait before asking anew.
-func (l *limit) delay() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
+// take takes a turn and returns 0, or says how long to wait before asking anew.
+func (l *limit) take(now time.Time) time.Duration {
 	if d := l.closed(now); d > 0 {
 		return d
 	}
-	if l.bucket != nil {
-		r := l.bucket.ReserveN(now, 1)
-		if d := r.DelayFrom(now); d > 0 {
-			r.CancelAt(now)
-			return d
-		}
-	}
+	l.forget(now)
+	l.times = append(l.times, now)
 	l.used++
 	return 0
 }
 
-// closed is how long nothing may go at all: by GoHighLevel's word, or because
-// the day's calls are used up.
+// closed is how long no call may go.
 func (l *limit) closed(now time.Time) time.Duration {
-	if d := l.paused.Sub(now); d > 0 {
-		return d
-	}
 	if today := now.UTC().Format(time.DateOnly); today != l.day {
 		l.day, l.used = today, 0
 	}
+	d := max(l.paused.Sub(now), l.full(l.own, now), l.full(l.told, now))
 	if l.daily > 0 && l.used >= l.daily {
-		return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+		d = max(d, endOfDay(now).Sub(now))
 	}
-	return 0
+	return max(d, 0)
 }
 
-// learn takes GoHighLevel's own word on what is left: nothing in this window,
-// or nothing today.
+// full is how long r has no room for one call more.
+func (l *limit) full(r Rate, now time.Time) time.Duration {
+	if r.N <= 0 || len(l.times) < r.N {
+		return 0
+	}
+	per := r.Per + r.Per/margin
+	return l.times[len(l.times)-r.N].Add(per).Sub(now)
+}
+
+// forget drops the times that no rate looks back to.
+func (l *limit) forget(now time.Time) {
+	back := max(l.own.Per, l.told.Per)
+	back += back / margin
+	n := 0
+	for n < len(l.times) && !l.times[n].After(now.Add(-back)) {
+		n++
+	}
+	l.times = slices.Delete(l.times, 0, n)
+}
+
+// learn takes from an answer what GoHighLevel says of its limits.
 func (l *limit) learn(h http.Header, status int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	if left, err := strconv.Atoi(h.Get("X-RateLimit-Remaining")); err == nil && left <= 0 || status == http.StatusTooManyRequests {
+	if n := count(h, "X-RateLimit-Max"); n > 0 {
+		l.told = Rate{N: n, Per: interval(h)}
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		l.pause(now.Add(min(retryAfter(h, status, now), maxPause)))
+	case count(h, "X-RateLimit-Remaining") == 0:
+		// Somebody else calls with the same token, or its window is not ours.
 		l.pause(now.Add(interval(h)))
 	}
-	if left, err := strconv.Atoi(h.Get("X-RateLimit-Daily-Remaining")); err == nil && left <= 0 {
-		l.pause(now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour))
+	l.learnDay(h, now)
+}
+
+// learnDay takes over what was used today by others, or before a restart.
+func (l *limit) learnDay(h http.Header, now time.Time) {
+	limit, left := count(h, "X-RateLimit-Limit-Daily"), count(h, "X-RateLimit-Daily-Remaining")
+	if limit > 0 && left >= 0 {
+		l.used = max(l.used, limit-left)
+	}
+	if left == 0 {
+		l.pause(endOfDay(now))
 	}
 }
 
@@ -146,28 +159,15 @@ func (l *limit) pause(until time.Time) {
 	}
 }
 
-// Used returns how many calls each location has made in the current UTC day,
-// so that the budget can be kept across a restart (see Resume).
-func (c *Client) Used() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	used := map[string]int{}
-	today := c.c.Now().UTC().Format(time.DateOnly)
-	for location, l := range c.limits {
-		l.mu.Lock()
-		if l.day == today {
-			used[location] = l.used
-		}
-		l.mu.Unlock()
+// count is a header's number, -1 where there is none.
+func count(h http.Header, name string) int {
+	n, err := strconv.Atoi(h.Get(name))
+	if err != nil || n < 0 {
+		return -1
 	}
-	return used
+	return n
 }
 
-// Resume says how many calls a location has made today already.
-func (c *Client) Resume(location string, used int) {
-	l := c.limit(location)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.day = l.now().UTC().Format(time.DateOnly)
-	l.used = max(l.used, used)
+func endOfDay(now time.Time) time.Time {
+	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 }

@@ -125,19 +125,34 @@ func (s *Server) searchOpportunities(x *exchange) answer {
 	if limit < 1 || limit > maxOpportunities {
 		return refuse(http.StatusBadRequest, "limit must not be greater than 100")
 	}
-	found := []Opportunity{}
-	for _, o := range x.at.Opportunities {
-		if contact := q.Get("contact_id"); contact == "" || contact == o.ContactID {
-			o.LocationID = x.Location
-			found = append(found, o)
-		}
-	}
+	found := opportunitiesOf(x.at, q.Get("contact_id"))
 	rest := found[min(max(0, (page-1)*limit), len(found)):]
+	if id := q.Get("startAfterId"); id != "" {
+		at := slices.IndexFunc(found, func(o Opportunity) bool { return o.ID == id })
+		rest = found[at+1:]
+	}
 	meta := map[string]any{"total": len(found), "currentPage": page, "nextPage": nil}
 	if len(rest) > limit {
 		rest, meta["nextPage"] = rest[:limit], page+1
 	}
+	if len(rest) > 0 {
+		last := rest[len(rest)-1]
+		meta["startAfter"], meta["startAfterId"] = last.CreatedAt.UnixMilli(), last.ID
+	}
 	return done(http.StatusOK, map[string]any{"opportunities": rest, "meta": meta})
+}
+
+// opportunitiesOf returns a location's, or a contact's, the oldest first.
+func opportunitiesOf(at *location, contact string) []Opportunity {
+	found := []Opportunity{}
+	for _, o := range at.Opportunities {
+		if contact == "" || contact == o.ContactID {
+			o.LocationID = at.ID
+			found = append(found, o)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Opportunity) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return found
 }
 
 func number(text string, otherwise int) int {
