@@ -245,7 +245,7 @@ func TestLeadIsTheSameInAnyOrder(t *testing.T) {
 
 // every makes all projections of the package.
 func every() []projections.Projection {
-	return []projections.Projection{projections.NewLeads(meaning), projections.NewOutcomes(meaning)}
+	return []projections.Projection{projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{}}
 }
 
 // leadOf returns what the views say of the lead and its outcomes.

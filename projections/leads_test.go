@@ -49,16 +49,26 @@ type world struct {
 	log      *memlog.Log
 	leads    projections.LeadsView
 	outcomes projections.OutcomesView
+	metrics  projections.MetricsView
 	stop     func()
 	n        int
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, log: memlog.New(time.Now)}
-	r, stop := start(t, t.TempDir(), w.log, projections.NewLeads(meaning), projections.NewOutcomes(meaning))
+	w := &world{T: t}
+	w.open(t.TempDir(), every()...)
+	return w
+}
+
+// open follows the ledger, a new one at first, with the projections.
+func (w *world) open(dir string, ps ...projections.Projection) {
+	if w.log == nil {
+		w.log = memlog.New(time.Now)
+	}
+	r, stop := start(w.T, dir, w.log, ps...)
 	w.leads, w.stop = projections.LeadsView{Runner: r, Meaning: meaning}, stop
 	w.outcomes = projections.OutcomesView{Runner: r, Meaning: meaning}
-	return w
+	w.metrics = projections.MetricsView{Runner: r}
 }
 
 // say appends a delivery in the seed's dialect, at some minutes past ten.

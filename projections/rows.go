@@ -96,6 +96,22 @@ func (r rows) each(bucket string, f func(k, v []byte) error) error {
 	return b.ForEach(f)
 }
 
+// between yields the rows from a key to before another, in order.
+func (r rows) between(bucket string, from, to []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		b := r.tx.Bucket([]byte(bucket))
+		if b == nil {
+			return
+		}
+		c := b.Cursor()
+		for k, v := c.Seek(from); k != nil && bytes.Compare(k, to) < 0; k, v = c.Next() {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
 // newest yields what under yields, backwards.
 func (r rows) newest(bucket string, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(rest, value []byte) bool) {

@@ -132,6 +132,15 @@ func (r *Runner) Wait(ctx context.Context, name string, seq ledger.Seq) error {
 	return v.await(ctx, seq)
 }
 
+// Sync returns once the view that serves has folded what the ledger has now.
+func (r *Runner) Sync(ctx context.Context, name string) error {
+	head, err := r.log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Wait(ctx, name, head.Seq)
+}
+
 // Rebuild starts a new generation beside the one that serves. It takes over by
 // itself at the head; Status tells how far it is. A restart goes on with it.
 func (r *Runner) Rebuild(name string) error {

@@ -71,7 +71,8 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	}()
 	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, log: log, alert: s.alert}
 	s.runner, err = projections.NewRunner(filepath.Join(cfg.DataDir, "views"), s.ledger,
-		projections.Options{Logger: log}, projections.NewLeads(meaning), outbox.Pending{})
+		projections.Options{Logger: log},
+		projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{}, outbox.Pending{})
 	if err != nil {
 		return nil, err
 	}
