@@ -11,6 +11,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
+	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
 // deps is what the doors are built of.
@@ -23,6 +24,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Rate: handlers.Rate(c.RateLimit), TrustedProxies: trusted,
 		AdminToken: c.AdminToken, AnalystToken: c.AnalystToken,
 		Unready: s.unready, Draining: s.draining.Load,
+		Health:      lastHour{s.metrics},
 		Projections: s.runner, Leads: s.leads, Effects: s.pending,
 		Acts:    outbox.Acts{Log: s.ledger, Pending: s.pending},
 		Storage: func() any { return s.ledger.Stats() },
@@ -81,4 +83,13 @@ func (s *service) unready(context.Context) (causes, warnings []string) {
 func (s *service) verify(ctx context.Context) (any, error) {
 	r, err := s.ledger.Verify(ctx, nil)
 	return verdictOf(r), err
+}
+
+// lastHour has the metrics view answer for GET /webhooks/ghl/health.
+type lastHour struct{ projections.MetricsView }
+
+// Health implements handlers.Health.
+func (l lastHour) Health(ctx context.Context, now time.Time) (handlers.LastHour, error) {
+	h, err := l.MetricsView.Health(ctx, now)
+	return handlers.LastHour(h), err
 }

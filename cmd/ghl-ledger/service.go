@@ -33,6 +33,8 @@ type service struct {
 	ledger   *boltlog.Log
 	runner   *projections.Runner
 	leads    projections.LeadsView
+	outcomes projections.OutcomesView
+	metrics  projections.MetricsView
 	pending  outbox.PendingView
 	api      *ghlapi.Client
 	planner  *outbox.Planner
@@ -77,6 +79,8 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 		return nil, err
 	}
 	s.leads = projections.LeadsView{Runner: s.runner, Meaning: meaning}
+	s.outcomes = projections.OutcomesView{Runner: s.runner, Meaning: meaning}
+	s.metrics = projections.MetricsView{Runner: s.runner}
 	s.pending = outbox.PendingView{Views: s.runner}
 	s.wireOutbox(templates)
 	return s, nil
