@@ -89,7 +89,10 @@ func serviceCommand(ts *testscript.TestScript, s *stage, args []string) {
 // begin starts the service, with settings on top of those it had before.
 func (s *stage) begin(ts *testscript.TestScript, settings []string) {
 	if s.ghl == nil {
-		sandbox := ghltest.New(ghltest.Options{Limit: ghltest.Limit{N: -1, Daily: -1}})
+		sandbox := ghltest.New(ghltest.Options{Limit: ghltest.Limit{N: -1, Daily: -1}, Token: "pit-of-the-tests", Locations: []ghltest.Location{
+			{ID: "loc_1", Contacts: []ghltest.Contact{{ID: "contact_ghl", Properties: map[string]any{"firstName": "Ada", "email": "ada@example.com"}}}},
+			{ID: "loc_bare", Fields: []ghl.Definition{}},
+		}})
 		s.ghl = httptest.NewServer(sandbox)
 		ts.Defer(func() { s.ghl.Close(); sandbox.Close() })
 		s.dir, s.data = ts.MkAbs("."), ts.MkAbs("data")

@@ -102,10 +102,7 @@ func readTemplates(dataDir string) (*outbox.Templates, error) {
 
 func (s *service) wireOutbox(templates *outbox.Templates) {
 	c := s.cfg
-	s.api = ghlapi.New(ghlapi.Config{
-		BaseURL: c.APIBaseURL, Version: c.APIVersion, Token: c.token,
-		Rate: ghlapi.Rate(c.APIRate), Daily: c.APIDaily,
-	})
+	s.api = c.calls()
 	s.planner = outbox.NewPlanner(outbox.PlannerConfig{
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
