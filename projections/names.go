@@ -110,3 +110,14 @@ func (r rows) fieldName(location, name string) string {
 	}
 	return name
 }
+
+// NameOf returns what GoHighLevel calls the thing with that id at a location,
+// "" where nobody has read it. What is custom_fields (by key), pipelines,
+// stages, lost_reasons or calendars.
+func (v LeadsView) NameOf(location, what, id string) (name string, err error) {
+	err = v.view(func(r rows) error {
+		name = r.named(location, what, id)
+		return nil
+	})
+	return name, err
+}
