@@ -39,6 +39,7 @@ type service struct {
 	api      *ghlapi.Client
 	planner  *outbox.Planner
 	courier  *outbox.Courier
+	enricher *outbox.Enricher
 	alerts   *alerts
 	backups  *backups
 	keys     atomic.Pointer[ghl.Keys]
@@ -107,9 +108,13 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
 	})
+	hasKey := func(location string) bool { return c.token(location) != "" }
+	s.enricher = outbox.NewEnricher(outbox.EnricherConfig{
+		Log: s.ledger, Names: s.leads, Definitions: s.api, Locations: c.LocationID, HasKey: hasKey, Logger: s.log,
+	})
 	s.courier = outbox.NewCourier(outbox.CourierConfig{
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Contacts: s.api, Deeds: s.api, Templates: templates,
-		HasKey: func(location string) bool { return c.token(location) != "" }, Mode: outbox.Mode(c.Effects),
+		HasKey: hasKey, Mode: outbox.Mode(c.Effects),
 		Retry:   outbox.Retry{Max: c.RetryMax, Initial: c.RetryInitial, Factor: c.RetryFactor, MaxDelay: c.RetryMaxDelay},
 		Cap:     outbox.Cap{Messages: c.MessageCap.N, Per: c.MessageCap.Per},
 		Alerter: s.alerts, Logger: s.log,
@@ -163,6 +168,7 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.runner.Run(working) })
 	g.Go(func() error { return s.planner.Run(working) })
 	g.Go(func() error { return s.courier.Run(working) })
+	g.Go(func() error { return s.enricher.Run(working) })
 	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
 	g.Go(func() error { return s.alerts.Run(working) })
 	g.Go(func() error { return s.backups.Run(working) })

@@ -24,15 +24,21 @@ type definitions struct {
 	byKey map[string]ghl.Definition
 }
 
-func (c *Client) definitions(location string) *definitions {
+// definitions returns a location's, locked.
+func (c *Client) definitions(ctx context.Context, location string) (d *definitions, unlock func(), err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	d := c.known[location]
+	d = c.known[location]
 	if d == nil {
 		d = &definitions{lock: make(chan struct{}, 1)}
 		c.known[location] = d
 	}
-	return d
+	c.mu.Unlock()
+	select {
+	case d.lock <- struct{}{}:
+		return d, func() { <-d.lock }, nil
+	case <-ctx.Done():
+		return nil, nil, fmt.Errorf("wait for the location's fields: %w", ctx.Err())
+	}
 }
 
 // Fields returns the custom contact fields of a location by key, without the
@@ -48,38 +54,43 @@ func (c *Client) RefreshFields(ctx context.Context, location string) (map[string
 }
 
 func (c *Client) fieldsSince(ctx context.Context, location string, since time.Time) (map[string]ghl.Definition, error) {
-	d := c.definitions(location)
-	select {
-	case d.lock <- struct{}{}:
-		defer func() { <-d.lock }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the location's fields: %w", ctx.Err())
-	}
-	if !d.read.IsZero() && !d.read.Before(since) {
-		return maps.Clone(d.byKey), nil
-	}
-	list, err := c.CustomFields(ctx, location)
+	d, unlock, err := c.definitions(ctx, location)
 	if err != nil {
 		return nil, err
 	}
-	d.byKey, d.read = map[string]ghl.Definition{}, c.c.Now()
-	for _, def := range list {
-		d.byKey[strings.TrimPrefix(def.Key, "contact.")] = def
+	defer unlock()
+	if d.read.IsZero() || d.read.Before(since) {
+		if _, err := c.readFields(ctx, location, d); err != nil {
+			return nil, err
+		}
 	}
 	return maps.Clone(d.byKey), nil
 }
 
 // CustomFields reads the custom contact fields of a location, as GoHighLevel
-// lists them (GET /locations/{id}/customFields).
+// lists them (GET /locations/{id}/customFields). Fields knows them from then on.
 func (c *Client) CustomFields(ctx context.Context, location string) ([]ghl.Definition, error) {
+	d, unlock, err := c.definitions(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return c.readFields(ctx, location, d)
+}
+
+func (c *Client) readFields(ctx context.Context, location string, d *definitions) ([]ghl.Definition, error) {
 	var answer struct {
 		CustomFields []ghl.Definition `json:"customFields"`
 	}
-	err := c.do(ctx, request{
-		name: "fields.list", location: location, method: http.MethodGet, reads: true,
-		path: "/locations/" + url.PathEscape(location) + "/customFields?model=contact",
-	}, &answer)
-	return answer.CustomFields, err
+	err := c.read(ctx, "fields.list", location, "/locations/"+url.PathEscape(location)+"/customFields?model=contact", &answer)
+	if err != nil {
+		return nil, err
+	}
+	d.byKey, d.read = map[string]ghl.Definition{}, c.c.Now()
+	for _, def := range answer.CustomFields {
+		d.byKey[strings.TrimPrefix(def.Key, "contact.")] = def
+	}
+	return answer.CustomFields, nil
 }
 
 // CreateField makes a custom contact field, and returns it as it was made.
@@ -91,9 +102,10 @@ func (c *Client) CreateField(ctx context.Context, location string, d ghl.Definit
 		name: "fields.create", location: location, method: http.MethodPost, path: "/locations/" + url.PathEscape(location) + "/customFields",
 		body: map[string]any{"name": d.Name, "dataType": d.DataType, "model": "contact"},
 	}, &answer)
-	known := c.definitions(location)
-	known.lock <- struct{}{}
-	defer func() { <-known.lock }()
-	known.read = time.Time{} // read anew, with the new one
+	// Even where the answer was lost: it may have been made.
+	if d, unlock, lerr := c.definitions(context.WithoutCancel(ctx), location); lerr == nil {
+		d.read = time.Time{} // read anew, with the new one
+		unlock()
+	}
 	return answer.CustomField, err
 }
