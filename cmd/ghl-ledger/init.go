@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"text/template"
 )
 
@@ -38,7 +37,12 @@ func (c *initCmd) Run(con *console) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", c.Out, err)
 	}
-	return template.Must(template.New("paste").Parse(pasteText)).Execute(con.out, values)
+	fmt.Fprintf(con.out, "Wrote %s (mode 0600) with fresh secrets. Nothing is sent to GoHighLevel yet: GHL_EFFECTS is dry-run.\n\n", c.Out)
+	if err := printSenders(con.out, values["URL"], values["WorkflowToken"], c.Out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(con.out, "\nNext: ghl-ledger config check && ghl-ledger serve")
+	return err
 }
 
 // secret returns 32 random bytes as text.
@@ -47,24 +51,3 @@ func secret() string {
 	rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }
-
-var pasteText = strings.TrimLeft(`
-Wrote {{.Out}} (mode 0600) with fresh secrets. Nothing is sent to GoHighLevel yet: GHL_EFFECTS is dry-run.
-
-In GoHighLevel, for the kind of sender that you have:
-
-  Workflow, action "Custom Webhook"   POST {{.URL}}/workflow/contact.created
-                                      header Authorization: Bearer {{.WorkflowToken}}
-  Workflow, action "Webhook"          {{.URL}}/workflow/contact.created/{{.WorkflowToken}}
-                                      (it cannot set headers: the address is the secret)
-  Marketplace app                     Advanced settings > Webhooks: {{.URL}}
-                                      then set GHL_APP_ID in {{.Out}}
-  A gateway that signs with a secret  {{.URL}}
-                                      X-GHL-Signature and X-GHL-Timestamp, with GHL_WEBHOOK_SECRET
-
-For what goes back: Settings > Private Integrations, scopes contacts.readonly contacts.write
-locations/customFields.readonly locations/customFields.write opportunities.readonly
-conversations/message.write workflows.readonly; put the token into GHL_API_KEY and your location into GHL_LOCATION_ID.
-
-Next: ghl-ledger config check && ghl-ledger serve
-`, "\n")

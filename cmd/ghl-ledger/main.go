@@ -51,6 +51,7 @@ type cli struct {
 	Effects     effectsCmd     `cmd:"" help:"What is owed to GoHighLevel: dead letters, retries, pause."`
 	Quarantine  quarantineCmd  `cmd:"" help:"Verified deliveries that are no valid events."`
 	Projections projectionsCmd `cmd:"" help:"The views that are folded from the ledger."`
+	Doctor      doctorCmd      `cmd:"" help:"Walk through what a service needs, and say what to do."`
 	GHL         ghlCmd         `cmd:"" name:"ghl" help:"What GoHighLevel has, and what its token may do."`
 	Completion  completionCmd  `cmd:"" help:"Print the script that completes this program's commands in your shell."`
 	Forget      forgetCmd      `cmd:"" help:"Destroy one contact's personal data everywhere."`
