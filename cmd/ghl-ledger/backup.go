@@ -27,7 +27,10 @@ The files get their names once they are flushed and every entry was verified.
 Exit codes:
   0   made and verified
   1   what was copied is not sound: nothing was kept
-  2   could not copy`
+  2   could not copy
+
+Examples:
+  ghl-ledger backup /backups/ledger.bak --keys /elsewhere/ledger.keys`
 }
 
 // Run makes a backup and says what is in it.

@@ -20,6 +20,12 @@ type configCheckCmd struct {
 	Config `embed:""`
 }
 
+// Help is what config check --help says beside its flags.
+func (configCheckCmd) Help() string {
+	return `Examples:
+  ghl-ledger config check`
+}
+
 // Run exits 0 if serve would start with this configuration.
 func (c *configCheckCmd) Run(con *console) error {
 	c.complete(con.set)
@@ -60,6 +66,13 @@ type setting struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
 	Source string `json:"source"`
+}
+
+// Help is what config print --help says beside its flags.
+func (configPrintCmd) Help() string {
+	return `Examples:
+  ghl-ledger config print
+  ghl-ledger config print --output json | jq '.[] | select(.source != "default")'`
 }
 
 // Run prints the settings in the order of Config.

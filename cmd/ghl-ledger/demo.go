@@ -14,6 +14,13 @@ type demoCmd struct {
 	Once bool `help:"End after the story; non-zero if any step was not as it should be."`
 }
 
+// Help is what demo --help says beside its flags.
+func (demoCmd) Help() string {
+	return `Examples:
+  ghl-ledger demo
+  ghl-ledger demo --once`
+}
+
 // Run tells the story of story.go through real HTTP, prints what came of it,
 // and stays up until it is interrupted.
 func (c *demoCmd) Run(ctx context.Context, con *console) (err error) {

@@ -20,6 +20,12 @@ type initCmd struct {
 	LocationID string `help:"Your GoHighLevel location."`
 }
 
+// Help is what init --help says beside its flags.
+func (initCmd) Help() string {
+	return `Examples:
+  ghl-ledger init --location-id YOUR-LOCATION --webhook-url https://hooks.example.com/webhooks/ghl`
+}
+
 // Run writes the file with mode 0600, never over one that is there.
 func (c *initCmd) Run(con *console) error {
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

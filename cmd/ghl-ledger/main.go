@@ -86,13 +86,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errw io
 	if err != nil {
 		return complain(errw, err)
 	}
-	var c cli
-	parser, err := kong.New(&c, kong.Name("ghl-ledger"),
-		kong.Description("GoHighLevel webhooks, kept before they are answered."),
-		kong.Writers(out, errw), kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ValueFormatter(describe),
-		kong.Resolvers(set), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&console{in: in, out: out, err: errw, set: set}))
+	parser, err := newParser(ctx, &cli{}, &console{in: in, out: out, err: errw, set: set})
 	if err != nil {
 		return complain(errw, err)
 	}
@@ -104,6 +98,15 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errw io
 		return complain(errw, err)
 	}
 	return complain(errw, k.Run())
+}
+
+// newParser returns the program's grammar. What it parses runs with ctx on con.
+func newParser(ctx context.Context, c *cli, con *console) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("ghl-ledger"),
+		kong.Description("GoHighLevel webhooks, kept before they are answered."),
+		kong.Writers(con.out, con.err), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ValueFormatter(describe),
+		kong.Resolvers(con.set), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(con))
 }
 
 // complain prints err and returns the exit code that it means.

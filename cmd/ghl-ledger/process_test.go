@@ -81,14 +81,17 @@ func (p *process) start() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.until(p.startTime, "ready", func() bool {
-		resp, err := p.client.Get("http://" + p.public + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	p.until(p.startTime, "ready", p.ready)
+}
+
+// ready reports whether the service takes webhooks.
+func (p *process) ready() bool {
+	resp, err := p.client.Get("http://" + p.public + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 // kill ends the process as a power cut would, but for what the kernel holds.

@@ -33,7 +33,10 @@ they may have been sent after the backup was made: see ghl-ledger effects.
 Exit codes:
   0   restored
   1   the backup is not sound: nothing was restored
-  2   could not restore: the directory is not empty, a file is missing`
+  2   could not restore: the directory is not empty, a file is missing
+
+Examples:
+  ghl-ledger restore /backups/ledger.bak --keys /elsewhere/ledger.keys --dry-run`
 }
 
 // restoredBody is the body of ledger.restored.

@@ -32,7 +32,10 @@ type sandboxCmd struct {
 // Help is what sandbox --help says beside its flags.
 func (sandboxCmd) Help() string {
 	return "A GoHighLevel of our own, for working offline. It keeps everything in memory.\n" +
-		"Beside the API, GET /sandbox says what else it answers: calls, faults, contacts."
+		"Beside the API, GET /sandbox says what else it answers: calls, faults, contacts.\n\n" +
+		"Examples:\n" +
+		"  ghl-ledger sandbox\n" +
+		"  ghl-ledger sandbox --fail-every 3 --status 429 --echo http://127.0.0.1:8080/webhooks/ghl"
 }
 
 // Run answers until SIGTERM or SIGINT.

@@ -19,7 +19,9 @@ type serveCmd struct {
 }
 
 // Help is what serve --help says beside its flags.
-func (serveCmd) Help() string { return serveExitCodes }
+func (serveCmd) Help() string {
+	return serveExitCodes + "\n\nExamples:\n  ghl-ledger serve\n  ghl-ledger serve --ledger-listen 0.0.0.0:8080 --ghl-effects dry-run"
+}
 
 // Run serves until SIGTERM or SIGINT; SIGHUP reads the keys anew.
 func (c *serveCmd) Run(ctx context.Context, con *console) error {

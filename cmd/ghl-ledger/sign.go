@@ -28,6 +28,13 @@ type signCmd struct {
 	Tolerance  time.Duration `name:"ghl-webhook-tolerance" hidden:"" default:"5m"`
 }
 
+// Help is what sign --help says beside its flags.
+func (signCmd) Help() string {
+	return `Examples:
+  ghl-ledger sign body.json
+  ghl-ledger sign --verify 2f1c9a --timestamp 1767225600 < body.json`
+}
+
 // Run prints the two headers of a signed delivery, or explains one.
 func (c *signCmd) Run(con *console) error {
 	body, err := c.read(con.in)

@@ -24,6 +24,14 @@ type triggerCmd struct {
 	Listen   string   `name:"ledger-listen" hidden:"" default:"127.0.0.1:8080"`
 }
 
+// Help is what trigger --help says beside its flags.
+func (triggerCmd) Help() string {
+	return `Examples:
+  ghl-ledger trigger contact.created
+  ghl-ledger trigger opportunity.won --contact contact_1
+  ghl-ledger trigger message.received --dialect ghl --print`
+}
+
 // Run sends a signed sample and prints the service's answer.
 func (c *triggerCmd) Run(ctx context.Context, con *console) error {
 	kind := ghl.Type(c.Type)

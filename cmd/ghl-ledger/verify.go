@@ -27,7 +27,11 @@ erased; the head against its witness, and every page that leads to them.
 Exit codes:
   0   sound
   1   not sound: the entries are named, and what is still sound
-  2   could not look`
+  2   could not look
+
+Examples:
+  ghl-ledger verify
+  ghl-ledger verify --data /var/lib/ghl-ledger --output json`
 }
 
 // Run verifies, prints what it found, and ends with answerNo if that is not sound.
