@@ -12,17 +12,18 @@ import (
 // language is what it takes to read messages in one language: data, so that
 // another one is another file.
 type language struct {
-	Spell    map[string]string  `json:"spell"`    // short spelling to words
-	Endings  map[string]string  `json:"endings"`  // 'll to will
-	Emoji    map[string]string  `json:"emoji"`    // emoji to a word
-	Negators []string           `json:"negators"` // words that turn what follows
-	Breaks   []string           `json:"breaks"`   // words that end what a negator turns
-	Scope    int                `json:"scope"`    // how many words a negator reaches
-	Fillers  []string           `json:"fillers"`  // words that a whole message may have besides
-	Intents  []intentRule       `json:"intents"`
-	Machine  []string           `json:"machine"` // phrases that only machines write
-	Tone     []toneRule         `json:"tone"`
-	Lexicon  map[string]float64 `json:"lexicon"` // VADER valences that differ in our trade
+	Spell      map[string]string  `json:"spell"`    // short spelling to words
+	Endings    map[string]string  `json:"endings"`  // 'll to will
+	Emoji      map[string]string  `json:"emoji"`    // emoji to a word
+	Negators   []string           `json:"negators"` // words that turn what follows
+	Breaks     []string           `json:"breaks"`   // words that end what a negator turns
+	Scope      int                `json:"scope"`    // how many words a negator reaches
+	Fillers    []string           `json:"fillers"`  // words that a whole message may have besides
+	Intents    []intentRule       `json:"intents"`
+	Preference preferenceWords    `json:"preference"`
+	Machine    []string           `json:"machine"` // phrases that only machines write
+	Tone       []toneRule         `json:"tone"`
+	Lexicon    map[string]float64 `json:"lexicon"` // VADER valences that differ in our trade
 
 	emoji             map[rune]string
 	negators, breaks  map[string]struct{}

@@ -64,6 +64,9 @@ func (m *matcher) add(place, turned int, phrases, unless []string) error {
 		if err != nil {
 			return err
 		}
+		if len(p.elements) == 0 {
+			return fmt.Errorf("phrase %q: no words", text)
+		}
 		p.rule = len(m.rules) - 1
 		m.index(p)
 	}
@@ -103,7 +106,10 @@ func parsePhrase(text string) (phrase, error) {
 		}
 	}
 	if len(p.elements) == 0 {
-		return p, errors.New("an empty phrase")
+		if !p.question {
+			return p, errors.New("an empty phrase")
+		}
+		return p, nil // "?" alone excuses in any question
 	}
 	if e := p.elements[0]; e.gap || len(e.words)+len(e.stems) == 0 {
 		return p, fmt.Errorf("phrase %q: begins with any word", text)

@@ -40,6 +40,30 @@ func TestReadPreferences(t *testing.T) {
 	}
 }
 
+func TestReadTextPreferences(t *testing.T) {
+	for text, want := range map[string]string{
+		"Looking for a 3 bedroom in Austin under 400k":                            `{"budget_max":400000,"locations":["Austin"]}`,
+		"We want a condo in Round Rock or near Cedar Park, $300k to $350k":        `{"budget_min":300000,"budget_max":350000,"property_type":"condo","locations":["Round Rock","Cedar Park"]}`,
+		"we're looking to move in 3 months, budget is around 450,000":             `{"budget_max":450000,"timeline_months":3}`,
+		"any condos under 300k downtown?":                                         `{"budget_max":300000,"property_type":"condo"}`,
+		"Need a townhouse ASAP":                                                   `{"property_type":"townhouse"}`,
+		"We need to move within 30 days":                                          `{"timeline_months":1}`,
+		"Any chance they'd take 380k?":                                            `{}`,
+		"it has been on the market 3 months":                                      `{}`,
+		"looking to sell our condo in Plano":                                      `{}`,
+		"I do not want a condo":                                                   `{}`,
+		"our lease is up in August":                                               `{}`,
+		"Can I see 123 Main Street at 2?":                                         `{}`,
+		"STOP":                                                                    `{}`,
+		"approved for 350k, want something in the Domain area or in Pflugerville": `{"budget_max":350000,"locations":["Pflugerville"]}`,
+	} {
+		got, err := json.Marshal(scoring.ReadText(text).Preferences)
+		if err != nil || string(got) != want {
+			t.Errorf("preferences in %q = %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
 func TestPropertyAddress(t *testing.T) {
 	for name, want := range map[string]string{
 		"123 Main Street - Buyer":          "123 Main Street",

@@ -44,7 +44,7 @@ func ReadText(message string) Text {
 		t.Sentiment = min(t.Sentiment, refusalAtMost)
 	}
 	t.Label = label(t.Sentiment)
-	t.Preferences = preferencesIn(text)
+	t.Preferences = l.preferencesIn(text, sentences, t.Intent)
 	return t
 }
 
