@@ -4,6 +4,7 @@
 #   make test     every test a change must pass
 #   make check    test, format, vet, linters, race detector
 #   make bench    the benchmarks
+#   make eval     the figures of reading and scoring; the same scores on arm64, under qemu
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
@@ -14,7 +15,7 @@ CYCLES      ?= 1000
 
 export CGO_ENABLED ?= 0
 
-.PHONY: demo run test check fmt vet lint race quick bench eval torture build release clean
+.PHONY: demo run test check fmt vet lint race quick bench eval arm64 torture build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -45,6 +46,18 @@ race:
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...
+
+# What scoring is worth, in figures. The tables of messages were written by us;
+# one was held out. The golden scores are compared on another processor.
+eval: arm64
+	$(GO) test -count 1 -v -run 'TestFigures' ./projections/scoring
+
+QEMU ?= qemu-aarch64-static
+
+arm64:
+	@mkdir -p .artifacts
+	GOARCH=arm64 $(GO) test -c -o .artifacts/scoring-arm64.test ./projections/scoring
+	cd projections/scoring && $(QEMU) ../../.artifacts/scoring-arm64.test -test.v -test.run '^TestGolden$$'
 
 # The version is that of the tag, or of the commit where there is none.
 VERSION ?= $(shell git describe --tags --always --dirty)

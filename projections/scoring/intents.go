@@ -1,5 +1,7 @@
 package scoring
 
+import "slices"
+
 // The intents of a message, in the order in which the first one found wins.
 const (
 	OptOut               = "opt_out"
@@ -29,3 +31,6 @@ var order = []string{
 	OptOut, WrongNumber, NotInterested, OtherAgent, Complaint, TourRequest, Confirm, Reschedule, Cancel, CallbackLater,
 	Seller, Timeline, FinancingQuestion, PriceQuestion, AvailabilityQuestion, PropertyQuestion, Interested, Feedback, Thanks, Other,
 }
+
+// Intents returns every intent, in the order of precedence.
+func Intents() []string { return slices.Clone(order) }

@@ -34,9 +34,10 @@ func (c *Card) Score(f Facts) Score {
 func (c *Card) reasons(f *Facts) (centi, []Reason) {
 	var sums [len(groups)]centi
 	reasons := make([]Reason, 0, 16)
+	var t tally // one for all: it escapes
 	for i, s := range signals {
 		w := &c.signals[i]
-		t := tally{weight: w, sign: centi(s.sign), asOf: f.AsOf}
+		t = tally{weight: w, sign: centi(s.sign), asOf: f.AsOf}
 		s.find(f, &t)
 		if p := t.capped(); p != 0 {
 			sums[max(w.group, 0)] += p

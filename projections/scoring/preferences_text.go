@@ -19,8 +19,10 @@ func (l *language) preferencesIn(text string, sentences []sentence, intent strin
 		if b := l.budgetIn(lower); b != (budget{}) {
 			p.BudgetMin, p.BudgetMax = b.low, b.high
 		}
-		if m, ok := timelineOf(lower, false); ok && containsAny(lower, l.Preference.Timeline) {
-			p.TimelineMonths = &m
+		if containsAny(lower, l.Preference.Timeline) {
+			if m, ok := timelineOf(lower, false); ok {
+				p.TimelineMonths = &m
+			}
 		}
 		if containsAny(lower, l.Preference.Wanting) {
 			p.Locations = append(p.Locations, l.placesIn(s, p.Locations)...)
@@ -99,14 +101,8 @@ func (l *language) propertyTypeIn(s *sentence) string {
 			return ""
 		}
 		wanted = wanted || slices.Contains(l.Preference.Wanting, w.text)
-		pair := w.text
-		if i+1 < len(s.words) {
-			pair += "_" + s.words[i+1].text
-		}
-		for _, t := range propertyTypes {
-			if slices.Contains(t.names, pair) || specific(w.text) && slices.Contains(t.names, w.text) {
-				found = t.code
-			}
+		if code := typeAt(s.words, i); code != "" {
+			found = code
 		}
 	}
 	if !wanted {
@@ -114,6 +110,33 @@ func (l *language) propertyTypeIn(s *sentence) string {
 	}
 	return found
 }
+
+// typeAt names the kind of property that the words from i on name, or "".
+func typeAt(words []word, i int) string {
+	name := words[i].text
+	if code := typeNames[name]; code != "" && specific(name) {
+		return code
+	}
+	if _, begins := typeBegins[name]; begins && i+1 < len(words) {
+		return typeNames[name+"_"+words[i+1].text]
+	}
+	return ""
+}
+
+// typeNames is what every name of a kind of property means; typeBegins has the
+// first words of those of several words.
+var typeNames, typeBegins = func() (map[string]string, map[string]struct{}) {
+	names, begins := map[string]string{}, map[string]struct{}{}
+	for _, t := range propertyTypes {
+		for _, name := range t.names {
+			names[name] = t.code
+			if first, _, several := strings.Cut(name, "_"); several {
+				begins[first] = struct{}{}
+			}
+		}
+	}
+	return names, begins
+}()
 
 // specific reports whether a word names a kind of property in running text,
 // where "house" and "home" are said of every kind, and "lot" of many things.

@@ -62,7 +62,7 @@ func label(sentiment float64) string {
 func (l *language) intent(sentences []sentence) string {
 	best := len(order) - 1
 	found := func(place int) { best = min(best, place) }
-	var whole []byte
+	whole := make([]byte, 0, 256)
 	for i := range sentences {
 		s := &sentences[i]
 		before := len(whole)

@@ -51,6 +51,9 @@ func countOf(w string) (float64, bool) {
 	case "six":
 		return 6, true
 	}
+	if w == "" || !isDigit(w[0]) {
+		return 0, false
+	}
 	n, err := strconv.ParseFloat(strings.TrimRight(w, "+"), 64)
 	return n, err == nil && n >= 0 && n <= 365
 }

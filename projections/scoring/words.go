@@ -30,7 +30,7 @@ type reader struct {
 
 // sentencesOf reads a normalised text.
 func (l *language) sentencesOf(text string) []sentence {
-	r := reader{lang: l, words: make([]word, 0, 32)}
+	r := reader{lang: l, words: make([]word, 0, 16+len(text)/5)}
 	lower := strings.ToLower(text)
 	for i := 0; i < len(lower); {
 		c, size := utf8.DecodeRuneInString(lower[i:])
