@@ -20,12 +20,14 @@ import (
 //
 //	~runner/cursor    seq, 8 bytes, and id, 16 bytes, of the newest entry folded
 //	~runner/complete  present once the generation has taken over
+//	~runner/held      present while a person is to say whether it takes over
 //	~runner/parked/   seq, 8 bytes → Parked as JSON
 //	~runner/waiting/  contact of which an entry is parked → 1
 var (
 	runnerBucket = []byte("~runner")
 	cursorKey    = []byte("cursor")
 	completeKey  = []byte("complete")
+	heldKey      = []byte("held")
 	parkedKey    = []byte("parked")
 	waitingKey   = []byte("waiting")
 )
@@ -38,6 +40,7 @@ type generation struct {
 	db       *bbolt.DB
 	readOnly bool // of another version: this binary has not its fold
 	complete bool
+	held     bool // takes over when a person says so
 	place    atomic.Pointer[ledger.Cursor]
 	parked   atomic.Int64
 }
@@ -95,7 +98,7 @@ func (g *generation) load(tx *bbolt.Tx) error {
 		return err
 	}
 	g.place.Store(&c)
-	g.complete = b.Get(completeKey) != nil
+	g.complete, g.held = b.Get(completeKey) != nil, b.Get(heldKey) != nil
 	if parked := b.Bucket(parkedKey); parked != nil {
 		g.parked.Store(int64(parked.Stats().KeyN))
 	}
@@ -107,29 +110,42 @@ func (g *generation) cursor() ledger.Cursor { return *g.place.Load() }
 
 // finish marks g as one that has taken over, so that the next start serves it.
 func (g *generation) finish() error {
-	return g.mark(true)
+	if err := g.mark(completeKey, true); err != nil {
+		return err
+	}
+	g.complete = true
+	return nil
 }
 
 // reopen takes the mark away: g has to catch up before it serves again.
 func (g *generation) reopen() error {
-	return g.mark(false)
+	if err := g.mark(completeKey, false); err != nil {
+		return err
+	}
+	g.complete = false
+	return nil
 }
 
-func (g *generation) mark(complete bool) error {
-	err := g.db.Update(func(tx *bbolt.Tx) error {
+// hold has g wait for a person before it takes over, or no longer.
+func (g *generation) hold(held bool) error {
+	if err := g.mark(heldKey, held); err != nil {
+		return err
+	}
+	g.held = held
+	return nil
+}
+
+func (g *generation) mark(k []byte, on bool) error {
+	return g.db.Update(func(tx *bbolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists(runnerBucket)
 		if err != nil {
 			return err
 		}
-		if !complete {
-			return b.Delete(completeKey)
+		if !on {
+			return b.Delete(k)
 		}
-		return b.Put(completeKey, []byte{1})
+		return b.Put(k, []byte{1})
 	})
-	if err == nil {
-		g.complete = complete
-	}
-	return err
 }
 
 // close flushes g and waits for its readers.

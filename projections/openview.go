@@ -113,7 +113,8 @@ func (v *view) fill() error {
 	if serving == nil && v.building != nil { // its predecessor was discarded: it serves as it is
 		v.serving.Store(v.building)
 		v.building = nil
-		return v.serving.Load().finish()
+		g := v.serving.Load()
+		return errors.Join(g.hold(false), g.finish())
 	}
 	if serving.isOwn() {
 		return nil

@@ -65,4 +65,6 @@ type Rebuild struct {
 	EventsPerSecond float64   `json:"events_per_second"`
 	ETASeconds      float64   `json:"eta_seconds"`
 	Started         time.Time `json:"started_at"`
+	Preview         bool      `json:"preview"` // takes over only when Accept says so
+	Ready           bool      `json:"ready"`   // a preview at the head: Diff says what it would change
 }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,8 +15,9 @@ type progress struct {
 	started time.Time
 }
 
-// rebuild starts an empty generation beside the one that serves.
-func (v *view) rebuild() error {
+// rebuild starts an empty generation beside the one that serves. One that is
+// held does not take over by itself.
+func (v *view) rebuild(held bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.building != nil {
@@ -24,6 +26,11 @@ func (v *view) rebuild() error {
 	g, err := v.create()
 	if err != nil {
 		return fmt.Errorf("projection %s: %w", v.p.Name(), err)
+	}
+	if held {
+		if err := g.hold(true); err != nil {
+			return errors.Join(fmt.Errorf("projection %s: %w", v.p.Name(), err), g.remove())
+		}
 	}
 	v.start(g)
 	return nil
@@ -57,7 +64,7 @@ func (v *view) rollback() error {
 }
 
 func (v *view) start(g *generation) {
-	v.building = g
+	v.building, v.ready = g, false
 	v.progress = progress{}
 	v.wanted.send()
 }
@@ -84,10 +91,15 @@ func (v *view) build(ctx context.Context) error {
 func (v *view) toBuild() *generation {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.building
+	v.at = nil
+	if !v.ready {
+		v.at = v.building
+	}
+	return v.at
 }
 
-// buildOne folds the ledger into g until it has taken over.
+// buildOne folds the ledger into g until it has taken over, or waits for a
+// person, or was discarded.
 func (v *view) buildOne(ctx context.Context, g *generation) error {
 	select {
 	case v.slot <- struct{}{}:
@@ -99,21 +111,59 @@ func (v *view) buildOne(ctx context.Context, g *generation) error {
 	v.progress = progress{from: g.cursor().Seq, started: v.o.Now()}
 	v.mu.Unlock()
 	for {
-		err := v.catchUp(ctx, g, v.foldInto)
-		var old *generation
-		if err == nil {
-			old, err = v.takeOver(ctx, g)
-		}
-		if old != nil {
-			v.retire(old)
+		done, err := v.buildStep(ctx, g)
+		switch {
+		case done:
 			return nil
-		}
-		if err != nil {
+		case v.dropped(g):
+			return g.remove()
+		case err != nil:
 			if err := v.endOf(ctx, g, err); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// buildStep brings g to the head and has it serve, or wait if it is held.
+func (v *view) buildStep(ctx context.Context, g *generation) (done bool, err error) {
+	if err := v.catchUp(ctx, g, v.foldBuilding); err != nil {
+		return false, err
+	}
+	if v.waits(g) {
+		return true, nil
+	}
+	old, err := v.takeOver(ctx, g)
+	if old == nil {
+		return false, err
+	}
+	v.retire(old)
+	return true, nil
+}
+
+// foldBuilding folds into the generation that is built, unless it was discarded.
+func (v *view) foldBuilding(g *generation, batch []ledger.Entry) error {
+	if v.dropped(g) {
+		return errDiscarded
+	}
+	return v.foldInto(g, batch)
+}
+
+// dropped reports whether g is built no more.
+func (v *view) dropped(g *generation) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.building != g
+}
+
+// waits reports whether g, which is at the head, waits for a person.
+func (v *view) waits(g *generation) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.building == g && g.held {
+		v.ready, v.at = true, nil
+	}
+	return v.ready
 }
 
 // takeOver makes g serve if it is at most a batch behind: it folds that
@@ -130,13 +180,16 @@ func (v *view) takeOver(ctx context.Context, g *generation) (*generation, error)
 	if err := v.catchUp(ctx, g, v.foldInto); err != nil {
 		return nil, err
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.building != g {
+		return nil, errDiscarded
+	}
 	if err := g.finish(); err != nil {
 		return nil, err
 	}
 	v.serving.Store(g)
-	v.mu.Lock()
 	v.building, v.caught, v.fault = nil, true, nil
-	v.mu.Unlock()
 	v.moved.send()
 	v.o.Logger.Info("view took over", "projection", v.p.Name(), "generation", g.generation, "seq", g.cursor().Seq)
 	return old, nil

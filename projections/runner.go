@@ -25,6 +25,8 @@ type Options struct {
 var (
 	ErrUnknown    = errors.New("no such projection")
 	ErrRebuilding = errors.New("a rebuild is under way already")
+	ErrNoPreview  = errors.New("nothing is built that waits for a word")
+	ErrNotReady   = errors.New("it is still being built")
 	ErrNoPrevious = errors.New("no earlier generation of this version to go back to")
 )
 
@@ -148,7 +150,7 @@ func (r *Runner) Rebuild(name string) error {
 	if err != nil {
 		return err
 	}
-	return v.rebuild()
+	return v.rebuild(false)
 }
 
 // Rollback brings the generation before the last take-over back: it catches up

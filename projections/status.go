@@ -21,6 +21,7 @@ func (v *view) status() Status {
 	defer v.mu.Unlock()
 	if v.building != nil {
 		s.Rebuild = v.progress.at(v.o.Now(), v.building.cursor().Seq, head)
+		s.Rebuild.Preview, s.Rebuild.Ready = v.building.held, v.ready
 	}
 	if v.fault != nil {
 		s.Err = v.fault.Error()
@@ -33,7 +34,7 @@ func (v *view) state() State {
 	switch {
 	case v.fault != nil:
 		return Halted
-	case v.building != nil:
+	case v.building != nil && !v.ready:
 		return Rebuilding
 	case !v.caught:
 		return Starting

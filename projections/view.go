@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,11 +31,17 @@ type view struct {
 	// fold keeps a take-over between two batches of the live follower.
 	fold sync.Mutex
 
+	// asking is held by who looks at, accepts or discards a preview; taken
+	// before fold.
+	asking sync.Mutex
+
 	mu       sync.Mutex // guards what follows; taken after fold
 	building *generation
-	previous *file // of the same version, closed
-	last     int   // the highest generation number ever given
+	at       *generation // what the builder is at, building or what that was
+	previous *file       // of the same version, closed
+	last     int         // the highest generation number ever given
 	progress progress
+	ready    bool // building is held and has reached the head: a person is to say
 	caught   bool // serving has reached the head since the start
 	fault    error
 }
@@ -85,10 +92,18 @@ func (v *view) follow(ctx context.Context, g *generation) error {
 
 // catchUp hands what the ledger has after g's cursor to fold, in full batches.
 func (v *view) catchUp(ctx context.Context, g *generation, fold func(*generation, []ledger.Entry) error) error {
+	return v.catchUpTo(ctx, g, math.MaxUint64, fold)
+}
+
+// catchUpTo ends with the entry at to.
+func (v *view) catchUpTo(ctx context.Context, g *generation, to ledger.Seq, fold func(*generation, []ledger.Entry) error) error {
 	batch := make([]ledger.Entry, 0, v.o.Batch)
 	for e, err := range v.log.Read(ctx, g.cursor()) {
 		if err != nil {
 			return err
+		}
+		if e.Seq > to {
+			break
 		}
 		batch = append(batch, e)
 		if len(batch) < v.o.Batch {
