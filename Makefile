@@ -6,6 +6,7 @@
 #   make bench    the benchmarks
 #   make eval     the figures of reading and scoring; the same scores on arm64, under qemu
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
+#   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
 
@@ -15,7 +16,9 @@ CYCLES      ?= 1000
 
 export CGO_ENABLED ?= 0
 
-.PHONY: demo run test check fmt vet lint race quick bench eval arm64 torture build release clean
+BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 torture build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -43,6 +46,18 @@ lint:
 
 race:
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+# The console in a real browser; pictures of every page are left in .artifacts.
+browser:
+	CHROMIUM=$(BROWSER) $(GO) test -count=1 -tags browser -run TestConsole ./cmd/ghl-ledger
+
+# Kills under load. What it prints has the seed to try again with.
+torture:
+	GHL_LEDGER_TORTURE_CYCLES=$(CYCLES) GHL_LEDGER_TORTURE_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -v -run TestKill ./ledger/boltlog ./cmd/ghl-ledger
+
+# The quick fault tier.
+quick:
+	$(MAKE) torture CYCLES=50
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...

@@ -19,6 +19,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/ghlapi"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
+	pages "github.com/enterprisehub/ghl-ledger/handlers/console"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
@@ -203,6 +204,9 @@ func (s *service) serve(ctx, working context.Context, d doors) error {
 // open puts a server behind each door.
 func (s *service) open(d doors, trusted []netip.Prefix) []*door {
 	deps := s.deps(trusted)
+	deps.Console = pages.New(pages.Config{API: handlers.Admin(deps), Logger: s.log, Role: func(token string) string {
+		return string(handlers.RoleOf(token, s.cfg.AdminToken, s.cfg.AnalystToken))
+	}})
 	behind := func(l net.Listener, h http.Handler) *door {
 		return newDoor(handlers.NewServer(h, s.log), handlers.Guard(l, 0, trusted))
 	}

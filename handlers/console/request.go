@@ -1,0 +1,191 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// request is one request of a signed-in person.
+type request struct {
+	*http.Request
+	c *console
+	s *session // nil before signing in
+}
+
+// problem is what the API answered to what it could not do.
+type problem struct {
+	Status  int    `json:"-"`
+	Short   string `json:"error"`
+	Message string `json:"message"`
+	Code    string `json:"code"`
+}
+
+func (p *problem) Error() string { return p.Short + ": " + p.Message }
+
+func statusOf(err error) int {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p.Status
+	}
+	return http.StatusInternalServerError
+}
+
+// id returns a segment of the path, as it was meant.
+func (q *request) id(name string) string {
+	v := q.PathValue(name)
+	if plain, err := url.PathUnescape(v); err == nil {
+		return plain
+	}
+	return v
+}
+
+// apiPath joins segments, each escaped, to a path of the API.
+func apiPath(segments ...string) string {
+	for i, s := range segments {
+		segments[i] = url.PathEscape(s)
+	}
+	return "/api/v1/" + strings.Join(segments, "/")
+}
+
+// get asks the API and decodes its answer into out, where that is not nil.
+func (q *request) get(path string, values url.Values, out any) error {
+	return q.call(http.MethodGet, path, values, nil, out)
+}
+
+// post has the API do something.
+func (q *request) post(path string, in, out any) error {
+	return q.call(http.MethodPost, path, nil, in, out)
+}
+
+func (q *request) call(method, path string, values url.Values, in, out any) error {
+	r, err := q.toAPI(method, path, values, in)
+	if err != nil {
+		return err
+	}
+	a := &answer{header: http.Header{}}
+	q.c.API.ServeHTTP(a, r)
+	if a.status >= 400 {
+		p := &problem{Status: a.status}
+		if json.Unmarshal(a.body.Bytes(), p) != nil || p.Short == "" {
+			p.Short, p.Message = fmt.Sprint("HTTP ", a.status), "The service gave no reason."
+		}
+		return p
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(a.body.Bytes(), out); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// toAPI is the request to the API, with the token of whoever signed in.
+func (q *request) toAPI(method, path string, values url.Values, in any) (*http.Request, error) {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return nil, err
+		}
+	}
+	target := &url.URL{Scheme: "http", Host: "console", Opaque: ""}
+	target, err := target.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	target.RawQuery = values.Encode()
+	r, err := http.NewRequestWithContext(q.Context(), method, target.String(), &body)
+	if err != nil {
+		return nil, err
+	}
+	r.RemoteAddr, r.RequestURI = q.RemoteAddr, target.RequestURI()
+	r.Header.Set("Authorization", "Bearer "+q.s.token)
+	r.Header.Set("Content-Type", "application/json")
+	if forwarded := q.Header.Values("X-Forwarded-For"); len(forwarded) > 0 {
+		r.Header["X-Forwarded-For"] = forwarded
+	}
+	return r, nil
+}
+
+// answer keeps what the API answers.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// through passes what the API answers on to the browser as it comes.
+func (q *request) through(w http.ResponseWriter, path string, values url.Values) {
+	r, err := q.toAPI(http.MethodGet, path, values, nil)
+	if err != nil {
+		http.Error(w, "bad request", http.StatusBadRequest)
+		return
+	}
+	if last := q.Header.Get("Last-Event-ID"); last != "" {
+		r.Header.Set("Last-Event-ID", last)
+	}
+	q.c.API.ServeHTTP(w, r)
+}
+
+// head returns the first lines of a long answer, and reads no more of it.
+func (q *request) head(path string, values url.Values, lines int) (string, error) {
+	ctx, stop := context.WithCancel(q.Context())
+	defer stop()
+	r, err := q.toAPI(http.MethodGet, path, values, nil)
+	if err != nil {
+		return "", err
+	}
+	a := &beginning{answer: answer{header: http.Header{}}, lines: lines, enough: stop}
+	q.c.API.ServeHTTP(a, r.WithContext(ctx))
+	if a.status >= 400 {
+		p := &problem{Status: a.status}
+		_ = json.Unmarshal(a.body.Bytes(), p) // without its words the status must do
+		return "", p
+	}
+	return a.body.String(), nil
+}
+
+// beginning keeps the first lines of an answer and then has no need of more.
+type beginning struct {
+	answer
+	lines  int
+	enough func()
+}
+
+// errEnough tells whoever writes that nobody reads on.
+var errEnough = errors.New("console: enough was read")
+
+func (b *beginning) Write(p []byte) (int, error) {
+	for i, c := range p {
+		if c != '\n' || b.status >= 400 {
+			continue
+		}
+		if b.lines--; b.lines == 0 {
+			_, _ = b.answer.Write(p[:i]) // into memory
+			b.enough()
+			return i, errEnough
+		}
+	}
+	if b.lines <= 0 && b.status < 400 {
+		return 0, errEnough
+	}
+	return b.answer.Write(p)
+}
