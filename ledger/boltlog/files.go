@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -147,4 +148,10 @@ func free(dir *os.File) (int64, error) {
 		return 0, err
 	}
 	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// isDamage reports whether err is bbolt's word for a file that is not, or not
+// any more, what bbolt wrote: its two first pages are both unreadable.
+func isDamage(err error) bool {
+	return errors.Is(err, berrors.ErrInvalid) || errors.Is(err, berrors.ErrChecksum) || errors.Is(err, berrors.ErrVersionMismatch)
 }

@@ -182,6 +182,9 @@ func openBolt(path string) (db *bbolt.DB, err error) {
 			return file, err
 		},
 	})
+	if isDamage(err) {
+		return nil, fmt.Errorf("%w: %s: %w", ledger.ErrCorrupt, path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
