@@ -20,7 +20,8 @@ import (
 )
 
 // TestScript runs every command as a person types it, with its output, its
-// errors and its exit codes. Beside testscript's own commands, scripts have:
+// errors and its exit codes. Beside testscript's own commands, scripts have
+// $FREE_ADDRESS, on which nobody listens yet, and:
 //
 //	service start [KEY=value…]  a service on $WORK/data, with a GoHighLevel of its own; its
 //	                            addresses and tokens are set as variables of the script
@@ -56,6 +57,7 @@ type stageKey struct{}
 func setupScript(env *testscript.Env) error {
 	env.Values[stageKey{}] = &stage{process: newProcess(env.T().(testing.TB), nil)}
 	env.Setenv("NO_COLOR", "1")
+	env.Setenv("FREE_ADDRESS", freeAddress(env.T().(testing.TB)))
 	return nil
 }
 
