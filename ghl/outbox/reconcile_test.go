@@ -23,9 +23,10 @@ func (w *world) reconcile(server *ghltest.Server, o outbox.Reconcile) (outbox.Ga
 	return gap, err
 }
 
-// oldLocation is a location with so many contacts and their deals, a year old.
+// oldLocation is a location with so many contacts and their deals, some hours
+// old: not so old that their age alone would keep messages back.
 func oldLocation(n int) ghltest.Location {
-	began := time.Now().AddDate(-1, 0, 0)
+	began := time.Now().Add(-time.Duration(n)*time.Minute - 2*time.Hour)
 	at := ghltest.Location{ID: location, Fields: definitions(), LostReasons: []ghltest.Named{{ID: "r1", Name: "Bought elsewhere"}}}
 	for i := range n {
 		id, when := fmt.Sprintf("contact_%03d", i), began.Add(time.Duration(i)*time.Minute)
