@@ -63,6 +63,7 @@ type Deps struct {
 	Acts        outbox.Acts // what people do to effects
 	Projections Projections // the views' runner
 	Forget      Forgetter   // destroys a contact's personal data
+	Reconciles  Reconciles  // read back from GoHighLevel
 	Backup      Backuper    // a hot copy
 	Storage     func() any  // more for GET ledger, by the backend; may be nil
 

@@ -88,6 +88,7 @@ var statuses = []struct {
 	{ErrState, wrongState},
 	{outbox.ErrState, wrongState},
 	{outbox.ErrNoEffect, notFound},
+	{outbox.ErrNoReconcile, notFound},
 	{projections.ErrCursor, Problem{Status: 400, Short: "Bad parameter", Code: "bad_parameter", Message: "after: want the next of the page before."}},
 	{context.DeadlineExceeded, Problem{Status: 503, Short: "Timed out", Code: "timed_out", Message: "It took too long; ask again.", RetryAfter: 5 * time.Second}},
 	{context.Canceled, Problem{Status: 499, Short: "Client closed", Code: "canceled", Message: "The client went away."}},

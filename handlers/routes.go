@@ -88,6 +88,10 @@ func (s *surface) admin() {
 	s.act("/sender/pause", a.pause)
 	s.act("/sender/resume", a.resume)
 
+	s.act("/reconcile", a.reconcile)
+	s.read("/reconcile", a.reconciles)
+	s.read("/reconcile/:id", a.reconciled)
+
 	s.read("/quarantine", a.quarantine)
 	s.read("/quarantine/:id", a.quarantined)
 	s.act("/quarantine/:id/admit", a.admitQuarantined)

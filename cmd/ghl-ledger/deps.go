@@ -30,8 +30,8 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Storage: func() any { return s.ledger.Stats() },
 		Size:    func() int64 { return s.ledger.Stats().Bytes },
 		Verify:  s.verify,
-		Backup:  s.ledger,
-		Alert:   s.alert,
+		Backup:  s.ledger, Reconciles: s.reconciles,
+		Alert: s.alert,
 
 		MoreMetrics: []func(io.Writer){s.writeStorageMetrics, s.backups.writeMetrics},
 	}

@@ -53,6 +53,7 @@ type cli struct {
 	Projections projectionsCmd `cmd:"" help:"The views that are folded from the ledger."`
 	Doctor      doctorCmd      `cmd:"" help:"Walk through what a service needs, and say what to do."`
 	GHL         ghlCmd         `cmd:"" name:"ghl" help:"What GoHighLevel has, and what its token may do."`
+	Reconcile   reconcileCmd   `cmd:"" help:"Read back from GoHighLevel what the ledger missed."`
 	Completion  completionCmd  `cmd:"" help:"Print the script that completes this program's commands in your shell."`
 	Forget      forgetCmd      `cmd:"" help:"Destroy one contact's personal data everywhere."`
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	pages "github.com/enterprisehub/ghl-ledger/handlers/console"
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
@@ -29,22 +30,23 @@ import (
 // service is the whole: one ledger, the views folded from it, the planner and
 // the courier that act on it, and two doors.
 type service struct {
-	cfg      Config
-	log      *slog.Logger
-	ledger   *boltlog.Log
-	runner   *projections.Runner
-	leads    projections.LeadsView
-	outcomes projections.OutcomesView
-	metrics  projections.MetricsView
-	pending  outbox.PendingView
-	api      *ghlapi.Client
-	planner  *outbox.Planner
-	courier  *outbox.Courier
-	enricher *outbox.Enricher
-	alerts   *alerts
-	backups  *backups
-	keys     atomic.Pointer[ghl.Keys]
-	draining atomic.Bool
+	cfg        Config
+	log        *slog.Logger
+	ledger     *boltlog.Log
+	runner     *projections.Runner
+	leads      projections.LeadsView
+	outcomes   projections.OutcomesView
+	metrics    projections.MetricsView
+	pending    outbox.PendingView
+	api        *ghlapi.Client
+	planner    *outbox.Planner
+	courier    *outbox.Courier
+	enricher   *outbox.Enricher
+	reconciles *outbox.Reconciles
+	alerts     *alerts
+	backups    *backups
+	keys       atomic.Pointer[ghl.Keys]
+	draining   atomic.Bool
 }
 
 // meaning is how texts and fields are read by every fold.
@@ -84,7 +86,12 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	s.outcomes = projections.OutcomesView{Runner: s.runner, Meaning: meaning}
 	s.metrics = projections.MetricsView{Runner: s.runner}
 	s.pending = outbox.PendingView{Views: s.runner}
+	head, err := s.ledger.Head(context.Background())
+	if err != nil {
+		return nil, err
+	}
 	s.wireOutbox(templates)
+	s.wireReads(head)
 	return s, nil
 }
 
@@ -109,18 +116,34 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
 	})
-	hasKey := func(location string) bool { return c.token(location) != "" }
-	s.enricher = outbox.NewEnricher(outbox.EnricherConfig{
-		Log: s.ledger, Names: s.leads, Definitions: s.api, Locations: c.LocationID, HasKey: hasKey, Logger: s.log,
-	})
 	s.courier = outbox.NewCourier(outbox.CourierConfig{
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Contacts: s.api, Deeds: s.api, Templates: templates,
-		HasKey: hasKey, Mode: outbox.Mode(c.Effects),
+		HasKey: c.hasKey, Mode: outbox.Mode(c.Effects),
 		Retry:   outbox.Retry{Max: c.RetryMax, Initial: c.RetryInitial, Factor: c.RetryFactor, MaxDelay: c.RetryMaxDelay},
 		Cap:     outbox.Cap{Messages: c.MessageCap.N, Per: c.MessageCap.Per},
 		Alerter: s.alerts, Logger: s.log,
 	})
 }
+
+// wireReads wires what reads from GoHighLevel. Head is where the life before
+// this one ended.
+func (s *service) wireReads(head ledger.Cursor) {
+	c := s.cfg
+	s.enricher = outbox.NewEnricher(outbox.EnricherConfig{
+		Log: s.ledger, Names: s.leads, Definitions: s.api, Locations: c.LocationID, HasKey: c.hasKey, Logger: s.log,
+	})
+	reconcile := outbox.ReconcilesConfig{
+		Reconciler: outbox.Reconciler{Log: s.ledger, Leads: s.leads, Names: s.leads, Roll: s.leads, Records: s.api, Now: time.Now},
+		Locations:  c.LocationID, HasKey: c.hasKey, Every: c.ReconcileEvery, Alerter: s.alerts, Logger: s.log,
+	}
+	if head.Seq > 0 {
+		reconcile.Before = head.ID.Timestamp()
+	}
+	s.reconciles = outbox.NewReconciles(reconcile)
+}
+
+// hasKey reports whether GoHighLevel can be called for a location.
+func (c *Config) hasKey(location string) bool { return c.token(location) != "" }
 
 // reloadKeys reads the keys of webhook senders anew. Deliveries under way keep
 // those that they began with.
@@ -170,6 +193,7 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.planner.Run(working) })
 	g.Go(func() error { return s.courier.Run(working) })
 	g.Go(func() error { return s.enricher.Run(working) })
+	g.Go(func() error { return s.reconciles.Run(working) })
 	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
 	g.Go(func() error { return s.alerts.Run(working) })
 	g.Go(func() error { return s.backups.Run(working) })

@@ -13,6 +13,7 @@ const deskHelp = `A GoHighLevel of our own. Beside its API:
 GET    /sandbox/calls?after=N       every call: what was asked, what was answered
 GET    /sandbox/deeds               messages, workflow starts, tasks, and those done twice
 GET    /sandbox/contacts/CONTACT    what is held of a contact
+PUT    /sandbox/contacts/CONTACT    {"location_id":"…","properties":{"firstName":"Ann"},"custom_fields":{"budget":"500000"}}
 POST   /sandbox/faults              {"status":503,"every":3} makes calls fail; also
                                     method path location_id contact_id, fraction times,
                                     message retry_after cut (connect before after body) latency
@@ -74,6 +75,7 @@ func (s *Server) deskRoutes() *http.ServeMux {
 		show(w, http.StatusOK, map[string]any{"data": list(s.Deeds()), "twice": list(s.Twice())})
 	})
 	mux.HandleFunc("GET /sandbox/contacts/{contact}", s.deskContact)
+	mux.HandleFunc("PUT /sandbox/contacts/{contact}", s.deskPut)
 	mux.HandleFunc("POST /sandbox/faults", s.deskFault)
 	mux.HandleFunc("DELETE /sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.Heal()
@@ -98,6 +100,21 @@ func (s *Server) deskContact(w http.ResponseWriter, r *http.Request) {
 		"id": c.ID, "location_id": c.Location, "properties": c.Properties, "custom_fields": c.Fields,
 		"added_at": c.Added, "updated_at": c.Updated,
 	})
+}
+
+// deskPut makes a contact that no webhook told of, for what is read back.
+func (s *Server) deskPut(w http.ResponseWriter, r *http.Request) {
+	var form struct {
+		Location   string         `json:"location_id"`
+		Properties map[string]any `json:"properties"`
+		Fields     map[string]any `json:"custom_fields"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&form); err != nil {
+		show(w, http.StatusBadRequest, map[string]any{"error": err.Error()})
+		return
+	}
+	s.Put(Contact{ID: r.PathValue("contact"), Location: form.Location, Properties: form.Properties, Fields: form.Fields})
+	s.deskContact(w, r)
 }
 
 func (s *Server) deskFault(w http.ResponseWriter, r *http.Request) {
