@@ -21,11 +21,14 @@ func (l Lead) MarshalJSON() ([]byte, error) {
 		Actions         []scoring.Action `json:"recommended_actions"`
 		Reasons         []scoring.Reason `json:"reasons"`
 		ChurnReasons    []scoring.Reason `json:"churn_reasons"`
+		Delta           *float64         `json:"delta"`
+		Trend           *string          `json:"trend"`
 		ModelID         *string          `json:"model_id"`
 	}{own: own(l), Actions: []scoring.Action{}, Reasons: []scoring.Reason{}, ChurnReasons: []scoring.Reason{}}
 	if s := l.Score; s != nil {
 		flat.Score, flat.Confidence, flat.ConfidenceBasis = &s.Value, &s.Confidence, &s.ConfidenceBasis
 		flat.Quality, flat.WinProbability, flat.ChurnRisk, flat.ModelID = &s.Quality, s.WinProbability, &s.ChurnRisk, &s.ModelID
+		flat.Delta, flat.Trend = s.Delta, &s.Trend
 		flat.Actions = append(flat.Actions, s.Actions...)
 		flat.Reasons = append(flat.Reasons, s.Reasons...)
 		flat.ChurnReasons = append(flat.ChurnReasons, s.ChurnReasons...)

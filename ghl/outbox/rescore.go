@@ -84,5 +84,5 @@ func scoreAnew(lead projections.Lead, before *scoring.Score, by Scorer) scoring.
 	if before != nil {
 		lead.Facts.Quality = before.Quality
 	}
-	return by.Score(lead.Facts)
+	return by.Score(lead.Facts).Since(before)
 }

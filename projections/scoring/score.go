@@ -86,6 +86,8 @@ type Score struct {
 	Reasons         []Reason `json:"reasons"`
 	ChurnReasons    []Reason `json:"churn_reasons"`
 	Actions         []Action `json:"recommended_actions"`
+	Delta           *float64 `json:"delta"` // against the score before; null for the first
+	Trend           string   `json:"trend"` // first, rising, falling, steady
 	ModelID         string   `json:"model_id"`
 }
 
