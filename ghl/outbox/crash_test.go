@@ -16,6 +16,9 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
 
+// long runs every crash point there is, which takes minutes.
+var long = os.Getenv("LONG_TESTS") != ""
+
 // crash is a fault of the Nth append that planner and courier make.
 type crash struct {
 	nth   int
@@ -51,11 +54,13 @@ func (c *crash) String() string {
 // A stop at any append of planner and courier, with the append kept or not,
 // the views kept or not, loses nothing and sends no message twice.
 func TestCrashPoints(t *testing.T) {
+	t.Parallel()
 	for _, c := range []crash{{}, {after: true}, {drop: true}, {after: true, drop: true}} {
-		for nth, hit := 1, true; hit; nth++ {
-			if testing.Short() && nth > 12 {
-				break
-			}
+		step := 1
+		if c.drop && !long {
+			step = 4
+		}
+		for nth, hit := 1, true; hit; nth += step {
 			c := c
 			c.nth = nth
 			synctest.Test(t, func(t *testing.T) { hit = crashOnce(t, &c) })

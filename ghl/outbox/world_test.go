@@ -44,6 +44,7 @@ type world struct {
 	planner func(*outbox.PlannerConfig) // changes to the configuration
 	courier func(*outbox.CourierConfig)
 
+	runner  *projections.Runner
 	pending outbox.PendingView
 	leads   projections.LeadsView
 	stop    func()          // set while running
@@ -62,6 +63,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatalf("after %s: %v", w.since(), err)
 	}
+	w.runner = runner
 	w.pending = outbox.PendingView{Views: runner}
 	w.leads = projections.LeadsView{Runner: runner, Meaning: meaning}
 	plan := outbox.PlannerConfig{
