@@ -5,6 +5,7 @@
 #   make check    test, format, vet, linters, race detector
 #   make bench    the benchmarks
 #   make eval     the figures of reading and scoring; the same scores on arm64, under qemu
+#   make load     every view rebuilt beside 200 events/s (EVENTS=100000)
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
@@ -13,12 +14,13 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CYCLES      ?= 1000
+EVENTS      ?= 100000
 
 export CGO_ENABLED ?= 0
 
 BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 torture build release clean
+.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -61,6 +63,9 @@ quick:
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...
+
+load:
+	LEDGER_REBUILD_EVENTS=$(EVENTS) $(GO) test -count 1 -v -timeout 60m -run '^TestRebuildUnderLoad$$' ./cmd/ghl-ledger
 
 # What scoring is worth, in figures. The tables of messages were written by us;
 # one was held out. The golden scores are compared on another processor.

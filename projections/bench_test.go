@@ -46,7 +46,7 @@ func BenchmarkRebuild(b *testing.B) {
 	const n = 20_000
 	log := memlog.New(time.Now)
 	office(b, log, n)
-	for _, p := range []projections.Projection{projections.NewLeads(meaning)} {
+	for _, p := range every() {
 		b.Run(p.Name(), func(b *testing.B) {
 			for b.Loop() {
 				rebuildOnce(b, log, p)
