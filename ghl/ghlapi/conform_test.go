@@ -25,7 +25,7 @@ func TestConforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := ghltest.New(ghltest.Options{})
+	server := ghltest.New(ghltest.Options{Locations: []ghltest.Location{{ID: location, Opportunities: []ghltest.Opportunity{{ID: "opportunity_1", ContactID: "contact_1", UpdatedAt: time.Now()}}}}})
 	c := client(server)
 	ctx := t.Context()
 	fields, err := c.Fields(ctx, location)
@@ -56,6 +56,7 @@ func TestConforms(t *testing.T) {
 		},
 		"contact":       func() error { _, err := c.Contact(ctx, location, "contact_1"); return err },
 		"contacts":      func() error { records(t, c.Contacts(ctx, location, time.Unix(1, 0))); return nil },
+		"opportunity":   func() error { _, err := c.Opportunity(ctx, location, "opportunity_1"); return err },
 		"opportunities": func() error { records(t, c.Opportunities(ctx, location)); return nil },
 		"pipelines":     func() error { _, err := c.Pipelines(ctx, location); return err },
 		"lost reasons":  func() error { _, err := c.LostReasons(ctx, location); return err },
@@ -71,8 +72,8 @@ func TestConforms(t *testing.T) {
 			t.Errorf("%s %s %s: %v", call.Method, call.Path, call.Body, err)
 		}
 	}
-	if n := len(server.Calls()); n != 14 {
-		t.Errorf("%d calls, want 14: one of each kind", n)
+	if n := len(server.Calls()); n != 15 {
+		t.Errorf("%d calls, want 15: one of each kind", n)
 	}
 }
 

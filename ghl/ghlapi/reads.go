@@ -120,6 +120,18 @@ func contactsQuery(location string, since time.Time, after string) map[string]an
 	return body
 }
 
+// Opportunity reads one opportunity (GET /opportunities/{id}).
+func (c *Client) Opportunity(ctx context.Context, location, opportunity string) (ghl.Record, error) {
+	var answer struct {
+		Opportunity json.RawMessage `json:"opportunity"`
+	}
+	err := c.read(ctx, "opportunities.get", location, "/opportunities/"+url.PathEscape(opportunity), &answer)
+	if err != nil {
+		return ghl.Record{}, err
+	}
+	return opportunityRecord(answer.Opportunity), nil
+}
+
 // opportunityPlace is where a page of opportunities ended.
 type opportunityPlace struct {
 	At json.Number `json:"startAfter"`

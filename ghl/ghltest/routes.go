@@ -18,6 +18,7 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /conversations/messages":                 s.sendMessage,
 		"GET /locations/{location}/customFields":       s.listFields,
 		"POST /locations/{location}/customFields":      s.createField,
+		"GET /opportunities/{opportunity}":             s.getOpportunity,
 		"GET /opportunities/search":                    s.searchOpportunities,
 		"GET /opportunities/pipelines":                 listed("pipelines", func(l *location) []Pipeline { return l.Pipelines }),
 		"GET /opportunities/lost-reason":               listed("lostReasons", func(l *location) []Named { return l.LostReasons }),

@@ -142,6 +142,16 @@ func (s *Server) searchOpportunities(x *exchange) answer {
 	return done(http.StatusOK, map[string]any{"opportunities": rest, "meta": meta})
 }
 
+func (s *Server) getOpportunity(x *exchange) answer {
+	id := x.r.PathValue("opportunity")
+	for _, o := range opportunitiesOf(x.at, "") {
+		if o.ID == id {
+			return done(http.StatusOK, map[string]any{"opportunity": o})
+		}
+	}
+	return refuse(http.StatusNotFound, "Opportunity not found for id: "+id)
+}
+
 // opportunitiesOf returns a location's, or a contact's, the oldest first.
 func opportunitiesOf(at *location, contact string) []Opportunity {
 	found := []Opportunity{}

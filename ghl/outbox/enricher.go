@@ -33,6 +33,7 @@ type Definitions interface {
 	Pipelines(ctx context.Context, location string) ([]ghl.Pipeline, error)
 	LostReasons(ctx context.Context, location string) ([]ghl.Named, error)
 	Calendars(ctx context.Context, location string) ([]ghl.Named, error)
+	Opportunity(ctx context.Context, location, opportunity string) (ghl.Record, error)
 }
 
 // Names knows what was read before.
@@ -63,11 +64,13 @@ const (
 
 // Enricher reads what GoHighLevel's ids mean and appends it as ghl.read
 // entries: at the start, daily, and when an event names an id that nobody has
-// read. The views fold them; an event's own entry stays as it came.
+// read. The views fold them; an event's own entry stays as it came. Why a deal
+// was lost no webhook tells at all: it is read too (lostdeal.go).
 type Enricher struct {
 	EnricherConfig
 	due  map[reading]time.Time
 	last map[reading]time.Time // of the last read that succeeded
+	lost map[string]*lostDeal  // whose reason is to be read, by opportunity
 }
 
 // reading is one list of one location.
@@ -84,7 +87,7 @@ func NewEnricher(c EnricherConfig) *Enricher {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Enricher{EnricherConfig: c, due: map[reading]time.Time{}, last: map[reading]time.Time{}}
+	return &Enricher{EnricherConfig: c, due: map[reading]time.Time{}, last: map[reading]time.Time{}, lost: map[string]*lostDeal{}}
 }
 
 // Run reads until ctx ends, which is no error, or the ledger or a view fails.
@@ -143,6 +146,9 @@ func (n *Enricher) wait() time.Duration {
 	for _, at := range n.due {
 		wait = min(wait, at.Sub(n.Now()))
 	}
+	for _, d := range n.lost {
+		wait = min(wait, d.due.Sub(n.Now()))
+	}
 	return max(wait, 0)
 }
 
@@ -155,6 +161,7 @@ func (n *Enricher) hear(e ledger.Entry) error {
 	if err != nil {
 		return nil // its view parks it
 	}
+	n.hearLost(e, ev)
 	for _, id := range idsOf(ev) {
 		name, err := n.Names.NameOf(e.Location, id.what, id.id)
 		if err != nil {
@@ -216,7 +223,7 @@ func (n *Enricher) readDue(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return n.readLost(ctx)
 }
 
 // read reads one list and says when to read it next. Its error is the ledger's.

@@ -141,3 +141,51 @@ func TestEnricherIsPatient(t *testing.T) {
 		}
 	})
 }
+
+// TestEnricherReadsWhyADealWasLost: no webhook of GoHighLevel tells it.
+func TestEnricherReadsWhyADealWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.planner = func(c *outbox.PlannerConfig) { c.Mode = outbox.Off }
+		at := ghltest.Location{ID: location, LostReasons: []ghltest.Named{{ID: "r1", Name: "Bought elsewhere"}}}
+		for _, id := range []string{"o1", "o2", "untold"} {
+			o := ghltest.Opportunity{ID: id, ContactID: "c_" + id, Name: "1 Elm Street", Status: "lost", LostReasonID: "r1", UpdatedAt: time.Now()}
+			if id == "untold" {
+				o.LostReasonID = ""
+			}
+			at.Opportunities = append(at.Opportunities, o)
+		}
+		server := ghltest.New(ghltest.Options{Locations: []ghltest.Location{at}})
+		server.Fault(ghltest.Fault{Path: "/opportunities/o2", Status: 503, Times: 5}) // a read and its repetitions, and one more
+		w.start()
+		defer func() { w.stop() }()
+		defer w.enrich(server, location)()
+		synctest.Wait()
+		lost := func(id string) {
+			w.flat(ghl.OpportunityLost, "c_"+id, `{"type":"OpportunityStatusUpdate","locationId":"location_1","id":"`+id+`","contactId":"c_`+id+`","status":"lost"}`)
+		}
+		lost("o1")
+		lost("o2")
+		lost("untold")
+		lost("nowhere")
+		w.add(ghl.OpportunityLost, "c_seed", map[string]any{"opportunity_id": "seed"})
+		time.Sleep(time.Hour)
+		for id, want := range map[string]string{"o1": "Bought elsewhere", "o2": "Bought elsewhere", "untold": "", "nowhere": "", "seed": ""} {
+			lead, _, err := w.leads.Get("c_" + id)
+			if err != nil || len(lead.Opportunities) != 1 || lead.Opportunities[0].Reason != want {
+				t.Errorf("%s was lost for %+v, %v, want %q", id, lead.Opportunities, err, want)
+			}
+		}
+		asked := map[string]int{}
+		for _, c := range server.Calls() {
+			asked[c.Path]++
+		}
+		if asked["/opportunities/nowhere"] != 1 || asked["/opportunities/seed"] != 0 || asked["/opportunities/o1"] != 1 {
+			t.Errorf("asked for %v, want each once, and not for the seed's", asked)
+		}
+		told := w.entries(string(ghl.OpportunityUpdated))
+		if len(told) != 2 || !told[0].Meta.Backfill || told[0].Cause.IsZero() {
+			t.Errorf("%d entries tell of it, the first %+v; want two that answer the events", len(told), told[0].Draft.Meta)
+		}
+	})
+}
