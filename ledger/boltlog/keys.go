@@ -1,6 +1,7 @@
 package boltlog
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
@@ -89,7 +90,8 @@ func openKeys(path string, mode int) (*keyring, error) {
 	if err := k.load(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	k.macs.New = func() any { return hmac.New(sha256.New, k.slot(1)) }
+	secret := bytes.Clone(k.slot(1)) // an Append to a closed log still hashes its key
+	k.macs.New = func() any { return hmac.New(sha256.New, secret) }
 	return k, nil
 }
 

@@ -2,12 +2,15 @@ package boltlog_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
 )
@@ -41,5 +44,19 @@ func TestQuietStart(t *testing.T) {
 		if got := start(); test.want == "" && got != "" || !strings.Contains(got, test.want) {
 			t.Errorf("%s logged %q, want %q", test.what, got, test.want)
 		}
+	}
+}
+
+// TestAppendAfterClose has the memory of hashes collected first: the secret
+// that they are made with was in the mapping of the key file, which is gone.
+func TestAppendAfterClose(t *testing.T) {
+	l := open(t, t.TempDir(), boltlog.Options{})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.GC()
+	if _, err := l.Append(t.Context(), logtest.Draft("late")); !errors.Is(err, ledger.ErrClosed) {
+		t.Errorf("append to a closed log: %v, want ErrClosed", err)
 	}
 }
