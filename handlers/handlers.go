@@ -60,12 +60,16 @@ type Deps struct {
 	Health      Health // nil: counted from the ledger
 	Leads       projections.LeadsView
 	Effects     outbox.PendingView
-	Acts        outbox.Acts // what people do to effects
+	Acts        outbox.Acts   // what people do to effects
+	Tasks       *outbox.Tasks // many effects at once
+	Outcomes    projections.OutcomesView
+	Metrics     projections.MetricsView
 	Projections Projections // the views' runner
-	Forget      Forgetter   // destroys a contact's personal data
-	Reconciles  Reconciles  // read back from GoHighLevel
-	Backup      Backuper    // a hot copy
-	Storage     func() any  // more for GET ledger, by the backend; may be nil
+	Rescorer    Rescorer
+	Forget      Forgetter  // destroys a contact's personal data
+	Reconciles  Reconciles // read back from GoHighLevel
+	Backup      Backuper   // a hot copy
+	Storage     func() any // more for GET ledger, by the backend; may be nil
 
 	// Verify checks every entry, for GET ledger?verify=true; may be nil.
 	Verify func(ctx context.Context) (any, error)
@@ -93,6 +97,9 @@ type Caller struct {
 // Forgetter destroys one contact's personal data everywhere. The entry that
 // says so is in the ledger already.
 type Forgetter interface {
+	// Prepare notes, durably, that a contact is about to be forgotten.
+	Prepare() error
+	// Forget returns when nothing of it is left.
 	Forget(ctx context.Context, lead projections.Lead) error
 }
 

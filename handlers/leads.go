@@ -201,18 +201,18 @@ func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out b
 	if err != nil {
 		return nil, err
 	}
-	id, err := a.onLead(r, lead, kind)
+	id, err := a.onLead(r, lead, kind, nil)
 	return map[string]any{"contact_id": contact, "opted_out": out, "audit_id": id}, err
 }
 
 // onLead records an act on a lead and returns its entry's id, once the view
 // includes it: what the planner does next obeys it.
-func (a *api) onLead(r *http.Request, lead projections.Lead, kind string) (string, error) {
+func (a *api) onLead(r *http.Request, lead projections.Lead, kind string, details map[string]any) (string, error) {
 	var in reasoned
 	if err := input(r, &in); err != nil {
 		return "", err
 	}
-	id, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, subject: lead.ContactID, location: lead.LocationID})
+	id, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, Details: details, subject: lead.ContactID, location: lead.LocationID})
 	return ledger.FormatID(id), err
 }
 
@@ -226,7 +226,8 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := a.onLead(r, lead, projections.KindForgotten)
+	people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
+	id, err := a.onLead(r, lead, projections.KindForgotten, people)
 	if err != nil {
 		return nil, err
 	}
@@ -234,4 +235,15 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
 	return map[string]any{"contact_id": lead.ContactID, "forgotten": true, "audit_id": id}, nil
+}
+
+// PeopleOf returns the addresses by which bodies about the lead that bear no
+// contact are found.
+func PeopleOf(lead projections.Lead) (people []string) {
+	for _, address := range []string{lead.Email, lead.Phone, lead.ContactID} {
+		if address != "" {
+			people = append(people, address)
+		}
+	}
+	return people
 }

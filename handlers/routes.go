@@ -81,9 +81,13 @@ func (s *surface) admin() {
 
 	s.read("/effects", a.effects)
 	s.read("/effects/:id", a.effect)
+	s.act("/effects", a.actOnMany)
 	s.act("/effects/:id/retry", a.retry)
 	s.act("/effects/:id/release", a.release)
 	s.act("/effects/:id/discard", a.discard)
+	s.read("/tasks", a.tasks)
+	s.read("/tasks/:id", a.task)
+	s.act("/tasks/:id/cancel", a.cancelTask)
 	s.read("/sender", a.sender)
 	s.act("/sender/pause", a.pause)
 	s.act("/sender/resume", a.resume)
@@ -99,7 +103,18 @@ func (s *surface) admin() {
 
 	s.read("/projections", a.projections)
 	s.act("/projections/:name/rebuild", a.rebuild)
+	s.act("/projections/:name/preview", a.preview)
+	s.read("/projections/:name/diff", a.diff)
+	s.act("/projections/:name/accept", a.accept)
+	s.act("/projections/:name/discard", a.discardView)
 	s.act("/projections/:name/rollback", a.rollback)
+
+	s.read("/outcomes", a.outcomes)
+	s.read("/funnel", a.funnel)
+	s.read("/campaigns", a.campaigns)
+	s.read("/metrics", a.eventMetrics)
+
+	s.act("/rescore", a.rescore)
 
 	if c := s.deps.Console; c != nil {
 		s.router.Handler("GET", "/console", c)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,10 @@ type Projections interface {
 	Status() []projections.Status
 	Rebuild(name string) error
 	Rollback(name string) error
+	Preview(name string) error
+	Diff(ctx context.Context, name string, sample int) (projections.Diff, error)
+	Accept(name string) error
+	Discard(name string) error
 }
 
 // projections lists where the views stand.
@@ -35,6 +40,37 @@ func (a *api) rebuild(r *http.Request, p httprouter.Params) (any, error) {
 // rollback has the generation before serve again.
 func (a *api) rollback(r *http.Request, p httprouter.Params) (any, error) {
 	return a.turn(r, p, "projections.rollback", func(name string) error { return a.Projections.Rollback(name) })
+}
+
+// preview builds a generation that waits for a person: 202.
+func (a *api) preview(r *http.Request, p httprouter.Params) (any, error) {
+	return a.turn(r, p, "projections.preview", func(name string) error { return a.Projections.Preview(name) })
+}
+
+// accept has the generation that waits take over: 202.
+func (a *api) accept(r *http.Request, p httprouter.Params) (any, error) {
+	return a.turn(r, p, "projections.accept", func(name string) error { return a.Projections.Accept(name) })
+}
+
+// discardView deletes the generation that waits.
+func (a *api) discardView(r *http.Request, p httprouter.Params) (any, error) {
+	return a.turn(r, p, "projections.discard", func(name string) error { return a.Projections.Discard(name) })
+}
+
+// diffSample is how many rows of each kind of difference are shown.
+const diffSample = 10
+
+// diff shows what the generation that waits would change.
+func (a *api) diff(r *http.Request, p httprouter.Params) (any, error) {
+	name := p.ByName("name")
+	if _, err := a.statusOf(name); err != nil {
+		return nil, err
+	}
+	d, err := a.Projections.Diff(r.Context(), name, diffSample)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	return d, nil
 }
 
 func (a *api) turn(r *http.Request, p httprouter.Params, act string, do func(name string) error) (any, error) {

@@ -21,13 +21,17 @@ func openWithViews(t *testing.T, change ...func(*handlers.Deps)) *door {
 	wire := func(deps *handlers.Deps) {
 		meaning := projections.Meaning{Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress}
 		quiet := slog.New(slog.DiscardHandler)
-		runner, err := projections.NewRunner(t.TempDir(), deps.Log, projections.Options{Logger: quiet}, outbox.Pending{}, projections.NewLeads(meaning))
+		runner, err := projections.NewRunner(t.TempDir(), deps.Log, projections.Options{Logger: quiet}, outbox.Pending{},
+			projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		deps.Leads = projections.LeadsView{Runner: runner, Meaning: meaning}
 		deps.Effects = outbox.PendingView{Views: runner}
 		deps.Acts = outbox.Acts{Log: deps.Log, Pending: deps.Effects}
+		deps.Tasks = outbox.NewTasks(deps.Acts, 0, quiet)
+		deps.Outcomes = projections.OutcomesView{Runner: runner, Meaning: meaning}
+		deps.Metrics = projections.MetricsView{Runner: runner}
 		deps.Projections = runner
 		planner := outbox.NewPlanner(outbox.PlannerConfig{
 			Log: deps.Log.(ledger.Log), Pending: deps.Effects, Leads: deps.Leads, Scorer: scoring.DefaultCard(),
@@ -179,7 +183,55 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("rebuild of nothing: %d", got.status)
 	}
 	list := d.get("/api/v1/projections")
-	if len(list.at("data").([]any)) != 2 {
+	if len(list.at("data").([]any)) != 4 {
 		t.Errorf("projections: %s", list.text)
+	}
+}
+
+// TestFigures: what the views count is there to be read.
+func TestFigures(t *testing.T) {
+	d := openWithViews(t)
+	for _, path := range []string{"/api/v1/outcomes", "/api/v1/funnel?by=source", "/api/v1/campaigns", "/api/v1/metrics?by=minute", "/api/v1/tasks"} {
+		if got := d.get(path); got.status != 200 {
+			t.Errorf("%s: %d %v", path, got.status, got.body)
+		}
+	}
+	for path, want := range map[string]string{
+		"/api/v1/metrics?by=year": "by: want minute", "/api/v1/outcomes?outcome=maybe": "outcome: want one of",
+		"/api/v1/funnel?since=soon": "since: want a time", "/api/v1/outcomes?won=1": "won: not a parameter",
+	} {
+		got := d.get(path)
+		if message, _ := got.at("message").(string); got.status != 400 || !strings.Contains(message, want) {
+			t.Errorf("%s: %d %v, want %q", path, got.status, got.body, want)
+		}
+	}
+}
+
+// TestManyEffects: a dry run counts and does nothing; what is asked for then is
+// a task, audited, that can be watched and cancelled.
+func TestManyEffects(t *testing.T) {
+	d := openWithViews(t)
+	id := d.signed(created).at("data.event_id").(string)
+	d.get("/api/v1/leads/contact_1?wait=" + id)
+	discard := `{"action":"discard","state":"pending","reason":"a test"`
+	if got := d.post("/api/v1/effects", discard+`,"dry_run":true}`); got.status != 200 || got.at("count") != 1.0 {
+		t.Errorf("dry run: %d %v", got.status, got.body)
+	}
+	if got := d.post("/api/v1/effects", `{"action":"discard"}`); got.status != 400 {
+		t.Errorf("discard without a reason: %d %v", got.status, got.body)
+	}
+	got := d.post("/api/v1/effects", discard+`}`)
+	if got.status != 202 || got.at("total") != 1.0 {
+		t.Fatalf("task: %d %v", got.status, got.body)
+	}
+	task := "/api/v1/tasks/" + got.at("id").(string)
+	if got := d.get(task); got.status != 200 {
+		t.Errorf("%s: %d %v", task, got.status, got.body)
+	}
+	if got := d.post(task+"/cancel", ""); got.status != 200 || got.at("state") != "cancelled" {
+		t.Errorf("cancel: %d %v", got.status, got.body)
+	}
+	if got := d.get("/api/v1/tasks/task_none"); got.status != 404 {
+		t.Errorf("no such task: %d", got.status)
 	}
 }

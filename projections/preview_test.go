@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,12 +66,13 @@ func TestPreview(t *testing.T) {
 			if err != nil || d.Seq != uint64(head.Seq) || len(d.Buckets) != 1 {
 				t.Fatalf("diff %+v, %v", d, err)
 			}
-			got := fmt.Sprintf("%d.%d to %d.%d: +%d -%d ~%d", d.Before.Version, d.Before.Generation, d.After.Version, d.After.Generation, d.Added, d.Removed, d.Changed)
+			var got strings.Builder
+			got.WriteString(fmt.Sprintf("%d.%d to %d.%d: +%d -%d ~%d", d.Before.Version, d.Before.Generation, d.After.Version, d.After.Generation, d.Added, d.Removed, d.Changed))
 			for _, row := range d.Buckets[0].Sample {
-				got += fmt.Sprintf(" %s:%s>%s", row.Key, row.Before, row.After)
+				got.WriteString(fmt.Sprintf(" %s:%s>%s", row.Key, row.Before, row.After))
 			}
-			if got != want {
-				t.Errorf("diff = %s, want %s", got, want)
+			if got.String() != want {
+				t.Errorf("diff = %s, want %s", got.String(), want)
 			}
 			if s := r.Status()[0]; s.Rebuild == nil || !s.Rebuild.Ready || s.State != projections.Live || s.Generation != d.Before.Generation {
 				t.Errorf("status while it waits %+v", s)

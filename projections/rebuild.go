@@ -201,7 +201,10 @@ func (v *view) retire(old *generation) {
 	err := old.close() // waits for its readers
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !old.readOnly {
+	switch {
+	case v.purge:
+		v.drop(old.file)
+	case !old.readOnly:
 		if v.previous != nil {
 			_ = v.forget(*v.previous) // what stays is removed by the next start
 		}
@@ -210,4 +213,5 @@ func (v *view) retire(old *generation) {
 	if err != nil {
 		v.o.Logger.Warn("view not closed", "projection", v.p.Name(), "err", err)
 	}
+	v.moved.send()
 }

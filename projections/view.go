@@ -42,6 +42,7 @@ type view struct {
 	last     int         // the highest generation number ever given
 	progress progress
 	ready    bool // building is held and has reached the head: a person is to say
+	purge    bool // nothing of what served before is kept: see Rewrite
 	caught   bool // serving has reached the head since the start
 	fault    error
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 // deps is what the doors are built of.
@@ -26,11 +27,12 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Unready: s.unready, Draining: s.draining.Load,
 		Health:      lastHour{s.metrics},
 		Projections: s.runner, Leads: s.leads, Effects: s.pending,
-		Acts:    outbox.Acts{Log: s.ledger, Pending: s.pending},
-		Storage: func() any { return s.ledger.Stats() },
-		Size:    func() int64 { return s.ledger.Stats().Bytes },
-		Verify:  s.verify,
-		Backup:  s.ledger, Reconciles: s.reconciles,
+		Acts: s.acts(), Tasks: s.tasks, Outcomes: s.outcomes, Metrics: s.metrics, Forget: s.forgetting,
+		Rescorer: outbox.Rescore{Roll: s.leads, Scorer: scoring.DefaultCard()},
+		Storage:  func() any { return s.ledger.Stats() },
+		Size:     func() int64 { return s.ledger.Stats().Bytes },
+		Verify:   s.verify,
+		Backup:   s.ledger, Reconciles: s.reconciles,
 		Alert: s.alert,
 
 		MoreMetrics: []func(io.Writer){s.writeStorageMetrics, s.backups.writeMetrics},

@@ -43,6 +43,8 @@ type service struct {
 	courier    *outbox.Courier
 	enricher   *outbox.Enricher
 	reconciles *outbox.Reconciles
+	tasks      *outbox.Tasks
+	forgetting *forgetting
 	alerts     *alerts
 	backups    *backups
 	keys       atomic.Pointer[ghl.Keys]
@@ -86,6 +88,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	s.outcomes = projections.OutcomesView{Runner: s.runner, Meaning: meaning}
 	s.metrics = projections.MetricsView{Runner: s.runner}
 	s.pending = outbox.PendingView{Views: s.runner}
+	s.forgetting = newForgetting(s.ledger, s.runner, cfg.DataDir)
 	head, err := s.ledger.Head(context.Background())
 	if err != nil {
 		return nil, err
@@ -116,6 +119,7 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
 	})
+	s.tasks = outbox.NewTasks(s.acts(), 0, s.log)
 	s.courier = outbox.NewCourier(outbox.CourierConfig{
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Contacts: s.api, Deeds: s.api, Templates: templates,
 		HasKey: c.hasKey, Mode: outbox.Mode(c.Effects),
@@ -141,6 +145,18 @@ func (s *service) wireReads(head ledger.Cursor) {
 	}
 	s.reconciles = outbox.NewReconciles(reconcile)
 }
+
+// finishForgetting does what an earlier life was cut off in. A failure is for
+// the log and the next start: webhooks are taken nevertheless.
+func (s *service) finishForgetting(ctx context.Context) error {
+	if err := s.forgetting.finish(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("a contact is not wholly forgotten; the next start tries again", "err", err)
+	}
+	return nil
+}
+
+// acts are what people do to effects.
+func (s *service) acts() outbox.Acts { return outbox.Acts{Log: s.ledger, Pending: s.pending} }
 
 // hasKey reports whether GoHighLevel can be called for a location.
 func (c *Config) hasKey(location string) bool { return c.token(location) != "" }
@@ -195,6 +211,8 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.enricher.Run(working) })
 	g.Go(func() error { return s.reconciles.Run(working) })
 	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
+	g.Go(func() error { return s.tasks.Run(working) })
+	g.Go(func() error { return s.finishForgetting(working) })
 	g.Go(func() error { return s.alerts.Run(working) })
 	g.Go(func() error { return s.backups.Run(working) })
 	g.Go(func() error {
