@@ -1,7 +1,6 @@
 package outbox_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -237,69 +236,4 @@ func TestMessageCap(t *testing.T) {
 			t.Errorf("%d messages an hour later, want 5", n)
 		}
 	})
-}
-
-// None of these sends a message.
-func TestNoMessage(t *testing.T) {
-	old := func(w *world, age time.Duration, backfill bool) ledger.Draft {
-		body, _ := json.Marshal(map[string]any{
-			"type": "contact.created", "timestamp": time.Now().Add(-age).UTC().Format(time.RFC3339),
-			"data": map[string]any{"contact_id": "contact_1", "first_name": "Jane", "email": "j@example.com"},
-		})
-		return ledger.Draft{Kind: "contact.created", Key: "old", Subject: "contact_1", Location: location, Body: body, Meta: ledger.Meta{Backfill: backfill}}
-	}
-	tests := []struct {
-		name string
-		play func(w *world)
-	}{
-		{"reconciled", func(w *world) { w.append(old(w, 0, true)) }},
-		{"a month-old body", func(w *world) { w.append(old(w, 30*24*time.Hour, false)) }},
-		{"dry-run, then live", func(w *world) {
-			w.add(ghl.ContactCreated, "contact_1", person())
-			synctest.Wait()
-			w.stop()
-			w.planner = nil
-			w.start()
-			w.add(ghl.ContactCreated, "contact_1", person())
-		}},
-		{"views deleted", func(w *world) {
-			w.append(old(w, 0, true))
-			synctest.Wait()
-			w.stop()
-			w.dir = w.t.TempDir()
-			w.start()
-		}},
-		{"restored, then planned again", func(w *world) {
-			w.stop()
-			w.add(ghl.ContactCreated, "contact_1", person())
-			w.append(ledger.Draft{Kind: outbox.LedgerRestored, Key: "restored"})
-			w.start()
-		}},
-		{"rescored", func(w *world) {
-			w.append(old(w, 0, true))
-			synctest.Wait()
-			w.append(ledger.Draft{Kind: outbox.RescoreAsked, Key: "rescore", Body: []byte(`{}`)})
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
-				if strings.HasPrefix(tt.name, "dry-run") {
-					w.planner = func(c *outbox.PlannerConfig) { c.Mode = outbox.DryRun }
-				}
-				w.start()
-				defer func() { w.stop() }()
-				tt.play(w)
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				if n := len(w.ghl.tried("message")); n != 0 {
-					t.Errorf("%d messages sent, want none", n)
-				}
-				if len(w.entries(outbox.LeadScored)) == 0 {
-					t.Error("nothing was scored")
-				}
-			})
-		})
-	}
 }

@@ -41,6 +41,7 @@ type world struct {
 	began  time.Time
 	n      int
 
+	fold    projections.Projection      // the pending view's
 	planner func(*outbox.PlannerConfig) // changes to the configuration
 	courier func(*outbox.CourierConfig)
 
@@ -52,14 +53,14 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, log: memlog.New(time.Now), dir: t.TempDir(), ghl: newFakeGHL(), began: time.Now()}
+	return &world{t: t, log: memlog.New(time.Now), dir: t.TempDir(), ghl: newFakeGHL(), began: time.Now(), fold: outbox.Pending{}}
 }
 
 // start runs the views, the planner and the courier.
 func (w *world) start() {
 	w.t.Helper()
 	runner, err := projections.NewRunner(filepath.Join(w.dir, "views"), w.log,
-		projections.Options{Logger: slog.New(slog.DiscardHandler)}, outbox.Pending{}, projections.NewLeads(meaning))
+		projections.Options{Logger: slog.New(slog.DiscardHandler)}, w.fold, projections.NewLeads(meaning))
 	if err != nil {
 		w.t.Fatalf("after %s: %v", w.since(), err)
 	}
