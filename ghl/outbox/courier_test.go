@@ -1,6 +1,8 @@
 package outbox_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,15 +48,14 @@ func TestOutboxTellsGHL(t *testing.T) {
 	})
 }
 
-// GoHighLevel out of service: the seed's policy, then the dead letters, then a
-// person sends it.
-func TestCourierRetries(t *testing.T) {
+// GoHighLevel answers 503: the seed's policy in fake time. Tries at 0, 60 and
+// 120 s after a failure, then the dead letters and an alert; then a person
+// sends it. go test -v -run TestSeedRetryPolicy prints what happened.
+func TestSeedRetryPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.ghl.refuse = func(call) error { return status(503, true) }
-		w.planner = func(c *outbox.PlannerConfig) {
-			c.Rules = outbox.Rules(outbox.RulesConfig{Sequences: map[string]string{outbox.Welcome: "off"}})
-		}
+		w.planner = onlyFields
 		w.start()
 		defer func() { w.stop() }()
 		w.add(ghl.ContactCreated, "contact_1", jane)
@@ -81,5 +82,21 @@ func TestCourierRetries(t *testing.T) {
 		if e := w.effects()[0]; e.State != outbox.StateDelivered || e.Attempts != 4 {
 			t.Errorf("after a retry: %+v, want delivered at the 4th attempt", e)
 		}
+		w.tell()
 	})
+}
+
+// tell prints what happened: every entry, every call, every alert.
+func (w *world) tell() {
+	for _, e := range w.entries() {
+		var body outbox.Receipt
+		_ = json.Unmarshal(e.Body, &body) // not all are receipts
+		w.t.Logf("%8s  entry %2d  %-18s %s", e.Recorded.Sub(w.began), e.Seq, e.Kind, strings.TrimSpace(body.Error+" "+body.Status))
+	}
+	for _, c := range w.ghl.tried("") {
+		w.t.Logf("%8s  call  %s %s: %v", c.At, c.What, c.Contact, c.Err)
+	}
+	for _, a := range w.alerts.all {
+		w.t.Logf("alert [%s] %s: %s", a.Severity, a.Title, a.Text)
+	}
 }

@@ -89,6 +89,30 @@ func puts(s *ghltest.Server) (n int) {
 	return n
 }
 
+// Newer values replace older ones that wait.
+func TestNewerValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		defer func() { w.stop() }()
+		w.pause(outbox.SenderPaused, "")
+		for i := range 3 {
+			w.add(ghl.OpportunityUpdated, "contact_1", map[string]any{"opportunity_id": "o1", "value": i})
+			synctest.Wait()
+		}
+		w.pause(outbox.SenderResumed, "")
+		synctest.Wait()
+		if n := len(w.ghl.tried("update")); n != 1 {
+			t.Errorf("%d calls, want one", n)
+		}
+		for i, e := range w.effects() {
+			if i < 2 && (e.State != outbox.StateSuperseded || e.Error != "newer values are asked for") || i == 2 && e.State != outbox.StateDelivered {
+				t.Errorf("effect %d: %s (%s), want the last delivered and the others superseded", i, e.State, e.Error)
+			}
+		}
+	})
+}
+
 // Values that GoHighLevel has already are not written again.
 func TestHasItAlready(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

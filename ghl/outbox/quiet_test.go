@@ -103,6 +103,9 @@ func TestNoMessage(t *testing.T) {
 				if n := len(w.ghl.tried("message")); n != before {
 					t.Errorf("%d messages sent by it, want none", n-before)
 				}
+				if counts, _ := w.pending.Counts(); counts[outbox.StateHeld] != 0 {
+					t.Errorf("%v: nobody should have to look at a message that is not to go", counts)
+				}
 				if len(w.entries(outbox.LeadScored)) == 0 {
 					t.Error("nothing was scored")
 				}

@@ -143,7 +143,7 @@ func decideSequence(config RulesConfig, c Case) []Request {
 	r := Request{Kind: sequenceKind + name, Rule: name, Sequence: name, Via: via, Data: matter(c)}
 	r.Business = r.Kind + ":" + business(name, c)
 	r.NotAfter = notAfter(name, c)
-	if !r.NotAfter.After(c.Entry.Arrived()) {
+	if !r.NotAfter.After(c.Entry.Recorded) {
 		return nil
 	}
 	return []Request{r}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -173,15 +174,14 @@ func TestSequencesGoOnce(t *testing.T) {
 	}
 }
 
-// A template of one's own goes before the built-in one, and a wrong one is
-// named.
+// Every built-in text reads well for a lead, and escapes what others wrote.
 func TestTemplates(t *testing.T) {
+	templates, err := outbox.ParseTemplates(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name := range outbox.DefaultSequences {
 		for _, via := range []string{"email", "sms"} {
-			templates, err := outbox.ParseTemplates(nil, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
 			m, err := templates.Compose(outbox.Request{Sequence: name, Via: via, Data: &outbox.Matter{
 				Property: "1 <b>Main</b> St", Start: time.Date(2026, 1, 15, 14, 0, 0, 0, time.UTC),
 			}}, lead("Jane"))
@@ -190,5 +190,40 @@ func TestTemplates(t *testing.T) {
 				t.Errorf("%s by %s = %+v, %v; want Jane in it and the address escaped", name, via, m, err)
 			}
 		}
+	}
+}
+
+// A text of one's own goes before the built-in one; a wrong one is named
+// before anything is sent.
+func TestOwnTemplates(t *testing.T) {
+	tests := []struct {
+		name, file, text string
+		want             string // in the message, or in the error
+		wrong            bool
+	}{
+		{"own text", "welcome.txt", "Hello {{.FirstName}}, own words", "Hello Jane, own words", false},
+		{"own text of another sequence", "follow_up.txt", "own words", "thanks for getting in touch", false},
+		{"not closed", "welcome.txt", "Hello {{.FirstName", "welcome.txt", true},
+		{"a field that is not there", "welcome.txt", "Hello {{.Nickname}}", "welcome.txt", true},
+		{"an e-mail without a subject", "welcome.email.html", "<p>Hello</p>", "welcome.email.html", true},
+		{"an e-mail with a field that is not there", "welcome.email.html", "Subject: {{.Nickname}}\n<p>Hello</p>", "welcome.email.html", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			templates, err := outbox.ParseTemplates(fstest.MapFS{tt.file: {Data: []byte(tt.text)}}, nil)
+			if tt.wrong {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("error = %v, want it to name %s", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := templates.Compose(outbox.Request{Sequence: outbox.Welcome, Via: "sms"}, lead("Jane"))
+			if err != nil || !strings.Contains(m.Message, tt.want) {
+				t.Errorf("message = %+v, %v; want %q in it", m, err, tt.want)
+			}
+		})
 	}
 }

@@ -45,6 +45,9 @@ func ParseTemplates(dir fs.FS, zone *time.Location) (*Templates, error) {
 		if err := t.add(dir, name); err != nil {
 			return nil, err
 		}
+		if err := t.try(name); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -73,6 +76,17 @@ func (t *Templates) add(dir fs.FS, name string) error {
 		return fmt.Errorf("template %w", err)
 	}
 	return nil
+}
+
+// try executes a sequence's texts once, or a name that no Letter has would be
+// found when the message is due.
+func (t *Templates) try(name string) error {
+	letter := Letter{FirstName: "Jane", Name: "Jane Doe", Property: "1 Main Street", When: "Monday", Subject: "Hello"}
+	if _, err := execute(t.texts[name], letter); err != nil {
+		return err
+	}
+	_, err := t.email(ghl.OutMessage{}, name, letter)
+	return err
 }
 
 func readTemplate(dir fs.FS, file string) (string, error) {

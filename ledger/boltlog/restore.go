@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"go.etcd.io/bbolt"
@@ -15,6 +16,10 @@ import (
 
 // ErrNotEmpty is the error of a Restore to where something is already.
 var ErrNotEmpty = errors.New("ledger: the directory is not empty")
+
+// textsName is the folder of an operator's texts, which init makes before there
+// is a ledger; it is no ledger.
+const textsName = "templates"
 
 // restoring is the folder in which a ledger is put together.
 const restoring = "restoring"
@@ -60,6 +65,7 @@ func beginRestore(dir, temp string) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	found = slices.DeleteFunc(found, func(f os.DirEntry) bool { return f.Name() == textsName && f.IsDir() })
 	if len(found) > 0 {
 		return fmt.Errorf("%w: it has %s", ErrNotEmpty, found[0].Name())
 	}
