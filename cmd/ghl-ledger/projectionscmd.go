@@ -100,15 +100,6 @@ func (c *projectionsRollbackCmd) Run(ctx context.Context, con *console) error {
 	return err
 }
 
-// views gets where the views stand.
-func (r *remote) views(ctx context.Context) ([]viewRow, error) {
-	var got struct {
-		Data []viewRow `json:"data"`
-	}
-	err := r.get(ctx, "projections", nil, &got)
-	return got.Data, err
-}
-
 // named returns the views of that name, or all for "".
 func named(views []viewRow, name string) ([]viewRow, error) {
 	if name == "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 )
@@ -14,6 +13,7 @@ type projectionsRebuildCmd struct {
 	acting `embed:""`
 	Name   string `arg:"" optional:"" help:"The view."`
 	All    bool   `help:"All of them."`
+	Data   string `placeholder:"DIR" help:"Rebuild the views of a stopped service, in its data directory."`
 	NoWait bool   `help:"Begin, and do not wait for the end."`
 	Reason string `help:"Why, for whoever asks later."`
 }
@@ -25,16 +25,30 @@ Webhooks, reads and effects go on, and nothing is sent twice.
 
 Examples:
   ghl-ledger projections rebuild leads --yes
-  ghl-ledger projections rebuild --all --dry-run`
+  ghl-ledger projections rebuild --all --dry-run
+  ghl-ledger projections rebuild --all --data /var/lib/ghl-ledger --yes`
 }
 
 // Run rebuilds, and waits until the new generations serve.
 func (c *projectionsRebuildCmd) Run(ctx context.Context, con *console) error {
-	if (c.Name == "") != c.All {
+	switch {
+	case (c.Name == "") != c.All:
 		return errors.New("which view? Give a name, or --all; `ghl-ledger projections list` shows them")
+	case c.Data == "":
+		c.find(con.set)
+		return c.run(ctx, con, &c.remote)
+	case c.NoWait:
+		return errors.New("--no-wait: with --data this command does the work itself")
 	}
-	c.find(con.set)
-	views, err := c.views(ctx)
+	s, err := follow(ctx, c.Data)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.run(ctx, con, s), s.Close())
+}
+
+func (c *projectionsRebuildCmd) run(ctx context.Context, con *console, from viewer) error {
+	views, err := from.views(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,30 +64,30 @@ func (c *projectionsRebuildCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	for _, name := range names {
-		if err := c.post(ctx, "projections/"+url.PathEscape(name)+"/rebuild", reason(c.Reason), nil); err != nil {
+		if err := from.rebuild(ctx, name, c.Reason); err != nil {
 			return missing(err, "projection", name, "projections list")
 		}
 	}
 	if c.NoWait {
-		return c.tell(ctx, con, names)
+		return c.tell(ctx, con, from, names)
 	}
-	if err := c.wait(ctx, con, before); err != nil {
+	if err := c.wait(ctx, con, from, before); err != nil {
 		return err
 	}
-	return c.tell(ctx, con, names)
+	return c.tell(ctx, con, from, names)
 }
 
 // poll is how often the service is asked how far it is.
 const poll = 200 * time.Millisecond
 
 // wait returns once each view has a later generation than before.
-func (c *projectionsRebuildCmd) wait(ctx context.Context, con *console, before []viewRow) error {
+func (c *projectionsRebuildCmd) wait(ctx context.Context, con *console, from viewer, before []viewRow) error {
 	bar, done := con.bar("rebuild")
 	defer done()
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
-		views, err := c.views(ctx)
+		views, err := from.views(ctx)
 		if err != nil {
 			return err
 		}
@@ -85,7 +99,7 @@ func (c *projectionsRebuildCmd) wait(ctx context.Context, con *console, before [
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the rebuild goes on in the service: %w", ctx.Err())
+			return fmt.Errorf("the rebuild goes on, or at the next start: %w", ctx.Err())
 		}
 	}
 }
@@ -114,8 +128,8 @@ func progressOf(views, before []viewRow) (percent int, over bool, err error) {
 }
 
 // tell prints where the views stand.
-func (c *projectionsRebuildCmd) tell(ctx context.Context, con *console, names []string) error {
-	views, err := c.views(ctx)
+func (c *projectionsRebuildCmd) tell(ctx context.Context, con *console, from viewer, names []string) error {
+	views, err := from.views(ctx)
 	if err != nil {
 		return err
 	}

@@ -79,17 +79,19 @@ func (c *effectsDiscardCmd) Run(ctx context.Context, con *console) error {
 	return c.run(ctx, con, "discard", "discarded", "dead", "held", "pending")
 }
 
-// run does verb to the chosen effects, one by one, and says how many it was
-// done to. states are those it can be done to; without a state, a filter means
-// the first.
+// run does verb to the chosen effects and says how many it was done to. states
+// are those it can be done to.
 func (c *redrive) run(ctx context.Context, con *console, verb, past string, states ...string) error {
 	c.find(con.set)
-	chosen, err := c.choose(ctx, states)
-	if err != nil {
+	if err := c.check(states); err != nil {
 		return err
 	}
-	if len(chosen) == 0 {
-		return answerNo{fmt.Errorf("nothing to %s: no effect is chosen; `ghl-ledger effects list --group --state %s` shows what there is", verb, states[0])}
+	if len(c.IDs) == 0 {
+		return c.many(ctx, con, verb, past)
+	}
+	chosen, err := c.named(ctx)
+	if err != nil {
+		return err
 	}
 	if c.DryRun || !c.Yes && c.Output != "json" {
 		if err := c.preview(con, chosen); err != nil {
@@ -105,25 +107,31 @@ func (c *redrive) run(ctx context.Context, con *console, verb, past string, stat
 	return c.each(ctx, con, verb, past, chosen)
 }
 
-// choose gets the effects that are meant.
-func (c *redrive) choose(ctx context.Context, states []string) ([]json.RawMessage, error) {
+// check says what is wrong with how the effects are chosen. Without a state, a
+// filter means the first of those that the act is possible in.
+func (c *redrive) check(states []string) error {
 	filtered := c.effectFilter != effectFilter{}
 	switch {
 	case len(c.IDs) > 0 && filtered:
-		return nil, errors.New("give ids or a filter, not both")
+		return errors.New("give ids or a filter, not both")
 	case len(c.IDs) == 0 && !filtered:
-		return nil, fmt.Errorf("which effects? Give ids, or a filter such as --state %s", states[0])
-	case filtered:
-		if c.State == "" {
-			c.State = states[0]
-		}
-		if !slices.Contains(states, c.State) {
-			return nil, fmt.Errorf("--state %s: it cannot be done to those; to %s it can", c.State, or(states))
-		}
-		all, err := c.fetch(ctx, "effects", query(c.effectFilter), paging{})
-		return all.Data, err
+		return fmt.Errorf("which effects? Give ids, or a filter such as --state %s", states[0])
 	}
-	var chosen []json.RawMessage
+	if c.State == "" {
+		c.State = states[0]
+	}
+	if !slices.Contains(states, c.State) {
+		return fmt.Errorf("--state %s: it cannot be done to those; to %s it can", c.State, or(states))
+	}
+	return nil
+}
+
+func (c *redrive) none(verb string) error {
+	return answerNo{fmt.Errorf("nothing to %s: no effect is chosen; `ghl-ledger effects list --group --state %s` shows what there is", verb, c.State)}
+}
+
+// named gets the effects that are named.
+func (c *redrive) named(ctx context.Context) (chosen []json.RawMessage, err error) {
 	for _, id := range c.IDs {
 		var e json.RawMessage
 		if err := c.get(ctx, "effects/"+url.PathEscape(id), nil, &e); err != nil {

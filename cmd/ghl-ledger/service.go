@@ -78,9 +78,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 		}
 	}()
 	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, log: log, alert: s.alert}
-	s.runner, err = projections.NewRunner(filepath.Join(cfg.DataDir, "views"), s.ledger,
-		projections.Options{Logger: log},
-		projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{}, outbox.Pending{})
+	s.runner, err = openViews(cfg.DataDir, s.ledger, log)
 	if err != nil {
 		return nil, err
 	}
