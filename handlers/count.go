@@ -48,6 +48,7 @@ func (a *api) metrics(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 	metrics.WritePrometheus(w, true)
 	a.writeLedgerMetrics(r, w)
 	a.writeViewMetrics(w)
+	a.writeOwedMetrics(w)
 	for _, write := range a.MoreMetrics {
 		write(w)
 	}

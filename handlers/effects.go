@@ -144,22 +144,3 @@ func (a *api) turnSender(r *http.Request, kind string, paused bool) (any, error)
 	by, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, location: in.LocationID})
 	return map[string]any{"paused": paused, "location_id": in.LocationID, "audit_id": ledger.FormatID(by)}, err
 }
-
-// senderView is what keeps effects from going out.
-type senderView struct {
-	Paused bool          `json:"paused"` // all locations
-	Holds  []outbox.Hold `json:"holds"`  // single ones
-}
-
-// sender shows what is paused or held.
-func (a *api) sender(*http.Request, httprouter.Params) (any, error) {
-	if a.Effects.Views == nil {
-		return nil, &notConfigured
-	}
-	paused, err := a.Effects.Paused("")
-	if err != nil {
-		return nil, err
-	}
-	holds, err := a.Effects.Holds()
-	return senderView{Paused: paused, Holds: orEmpty(holds)}, err
-}

@@ -60,8 +60,9 @@ type Deps struct {
 	Health      Health // nil: counted from the ledger
 	Leads       projections.LeadsView
 	Effects     outbox.PendingView
-	Acts        outbox.Acts   // what people do to effects
-	Tasks       *outbox.Tasks // many effects at once
+	Acts        outbox.Acts           // what people do to effects
+	Tasks       *outbox.Tasks         // many effects at once
+	Resting     func() []outbox.Break // locations that GoHighLevel does not answer for; may be nil
 	Outcomes    projections.OutcomesView
 	Metrics     projections.MetricsView
 	Projections Projections // the views' runner

@@ -173,6 +173,27 @@ func TestOptOutAndSender(t *testing.T) {
 	}
 }
 
+// TestBacklog: what waits to go out, and since when, is told to people and to
+// what watches.
+func TestBacklog(t *testing.T) {
+	d := openWithViews(t)
+	id := d.signed(created).at("data.event_id").(string)
+	d.get("/api/v1/leads/contact_1?wait=" + id)
+	got := d.get("/api/v1/sender")
+	if got.at("states.pending") != 1.0 || got.at("oldest_pending_at") == nil || got.at("paused") != false || !strings.Contains(got.text, `"resting":[]`) {
+		t.Errorf("sender: %d %s", got.status, got.text)
+	}
+	text := d.do(d.request("GET", "/metrics", "")).text
+	for _, want := range []string{
+		`ghl_ledger_effects{state="pending"} 1`, `ghl_ledger_effects{state="dead"} 0`,
+		`ghl_ledger_effects_oldest_pending_seconds `, `ghl_ledger_effects_pending{location="location_1"} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics have no %s", want)
+		}
+	}
+}
+
 func TestRebuild(t *testing.T) {
 	d := openWithViews(t)
 	d.signed(created)

@@ -1,0 +1,84 @@
+package handlers
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/julienschmidt/httprouter"
+)
+
+// senderView is what keeps effects from going out, and what waits.
+type senderView struct {
+	Paused bool          `json:"paused"` // all locations
+	Holds  []outbox.Hold `json:"holds"`  // single ones
+	outbox.Stats
+	AgeSeconds float64        `json:"oldest_pending_age_seconds"` // 0 when nothing is pending
+	Resting    []outbox.Break `json:"resting"`                    // GoHighLevel does not answer there
+}
+
+// sender shows what is paused or held, and how much waits for how long.
+func (a *api) sender(*http.Request, httprouter.Params) (any, error) {
+	if a.Effects.Views == nil {
+		return nil, &notConfigured
+	}
+	v := senderView{Resting: []outbox.Break{}}
+	var err error
+	if v.Paused, err = a.Effects.Paused(""); err != nil {
+		return nil, err
+	}
+	if v.Holds, err = a.Effects.Holds(); err != nil {
+		return nil, err
+	}
+	if v.Stats, err = a.Effects.Stats(); err != nil {
+		return nil, err
+	}
+	v.Holds, v.Locations = orEmpty(v.Holds), orEmpty(v.Locations)
+	v.AgeSeconds = v.Age(a.Now()).Seconds()
+	if a.Resting != nil {
+		v.Resting = a.Resting()
+	}
+	return v, nil
+}
+
+// effectStates are written even where there are none, or an alert on the dead
+// would have nothing to look at until there are some.
+var effectStates = []outbox.EffectState{
+	outbox.StatePending, outbox.StateDelivered, outbox.StateDead, outbox.StateHeld,
+	outbox.StateDryRun, outbox.StateSuperseded, outbox.StateDiscarded,
+}
+
+// writeOwedMetrics writes what is owed to GoHighLevel, and since when.
+func (a *api) writeOwedMetrics(w io.Writer) {
+	if a.Effects.Views == nil {
+		return
+	}
+	s, err := a.Effects.Stats()
+	if err != nil {
+		return // the view's own metrics say that it halted
+	}
+	for _, state := range effectStates {
+		metrics.WriteGaugeUint64(w, fmt.Sprintf("ghl_ledger_effects{state=%q}", state), uint64(s.States[state]))
+	}
+	metrics.WriteGaugeFloat64(w, "ghl_ledger_effects_oldest_pending_seconds", s.Age(a.Now()).Seconds())
+	metrics.WriteGaugeUint64(w, "ghl_ledger_planned_seq", uint64(s.Place))
+	metrics.WriteGaugeUint64(w, "ghl_ledger_events_skipped", uint64(s.Skipped))
+	for _, l := range s.Locations {
+		label := fmt.Sprintf("{location=%q}", l.Location)
+		metrics.WriteGaugeUint64(w, "ghl_ledger_effects_pending"+label, uint64(l.Pending))
+		metrics.WriteGaugeUint64(w, "ghl_ledger_location_stopped"+label, uint64(stopped(l)))
+	}
+	if a.Resting != nil {
+		metrics.WriteGaugeUint64(w, "ghl_ledger_locations_resting", uint64(len(a.Resting())))
+	}
+}
+
+// stopped is 1 if a location's calls, or some of them, wait for a person.
+func stopped(l outbox.LocationStats) int {
+	if l.Paused || len(l.Holds) > 0 {
+		return 1
+	}
+	return 0
+}
