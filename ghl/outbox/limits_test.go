@@ -159,6 +159,35 @@ func highest(t *testing.T, body []byte) float64 {
 	return slices.Max(numbers)
 }
 
+// A location whose GoHighLevel is slow, or whose day is over, delays no other.
+func TestFairBetweenLocations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.planner = onlyFields
+		server := w.sandbox(ghltest.Options{Locations: []ghltest.Location{
+			{ID: "location_1", Token: "pit-location_1"}, {ID: "location_2", Token: "pit-location_2"},
+		}})
+		defer server.Close()
+		server.Fault(ghltest.Fault{Location: "location_1", Method: "PUT", Latency: 15 * time.Second})
+		w.start()
+		defer func() { w.stop() }()
+		for i := range 300 {
+			w.in("location_1", ghl.ContactCreated, fmt.Sprintf("slow_%03d", i), person())
+		}
+		time.Sleep(time.Second)
+		w.in("location_2", ghl.ContactCreated, "quick", person())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		es, _, err := w.pending.List(outbox.Filter{ContactID: "quick"})
+		if err != nil || len(es) != 1 || es[0].State != outbox.StateDelivered {
+			t.Errorf("a second later: %+v, %v; want it delivered", es, err)
+		}
+		if s, err := w.pending.Stats(); err != nil || s.States[outbox.StatePending] < 250 {
+			t.Errorf("stats %+v, %v; want the other location waiting still", s, err)
+		}
+	})
+}
+
 // An outage rests the location: what waits loses no try, one call at a time
 // tries whether it is over, and then all goes.
 func TestOutage(t *testing.T) {
