@@ -161,8 +161,9 @@ func (d *dispatch) start(ctx context.Context) {
 			w := heap.Pop(s).(*waiting)
 			w.running = true
 			s.running++
+			after := w.after // what wakes the lane meanwhile raises it
 			d.running.Go(func() {
-				next, err := d.serve(ctx, w.lane, w.after)
+				next, err := d.serve(ctx, w.lane, after)
 				d.finished <- result{w, next, err}
 			})
 		}
