@@ -210,6 +210,8 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.reconciles.Run(working) })
 	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
 	g.Go(func() error { return s.tasks.Run(working) })
+	quiet := silence{log: s.ledger, locations: s.cfg.LocationID, after: s.cfg.Silence, alert: s.alert}
+	g.Go(func() error { return quiet.Run(working) })
 	g.Go(func() error { return s.finishForgetting(working) })
 	g.Go(func() error { return s.alerts.Run(working) })
 	g.Go(func() error { return s.backups.Run(working) })
