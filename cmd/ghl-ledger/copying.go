@@ -22,11 +22,11 @@ type copier interface {
 }
 
 // Backup has the service send a copy of its ledger.
-func (r *remote) Backup(ctx context.Context, w io.Writer) error { return r.download(ctx, "/backup", w) }
+func (r *remote) Backup(ctx context.Context, w io.Writer) error { return r.download(ctx, "backup", w) }
 
 // BackupKeys has the service send a copy of its keys.
 func (r *remote) BackupKeys(ctx context.Context, w io.Writer) error {
-	return r.download(ctx, "/backup/keys", w)
+	return r.download(ctx, "backup/keys", w)
 }
 
 func (r *remote) download(ctx context.Context, path string, w io.Writer) error {

@@ -73,7 +73,10 @@ func (effectsDiscardCmd) Help() string {
 
 // Run discards.
 func (c *effectsDiscardCmd) Run(ctx context.Context, con *console) error {
-	if c.Reason == "" && !c.DryRun {
+	switch {
+	case c.Reason == "" && c.DryRun:
+		c.Reason = "only looked" // the API wants one, and keeps none of a dry run
+	case c.Reason == "":
 		return errors.New("discard for what reason? Give --reason: it is kept with the effect")
 	}
 	return c.run(ctx, con, "discard", "discarded", "dead", "held", "pending")
