@@ -101,7 +101,7 @@ type Forgetter interface {
 	// Prepare notes, durably, that a contact is about to be forgotten.
 	Prepare() error
 	// Forget returns when nothing of it is left.
-	Forget(ctx context.Context, lead projections.Lead) error
+	Forget(ctx context.Context, leads ...projections.Lead) error
 }
 
 // Health is how the webhooks of the last hour fared.

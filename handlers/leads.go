@@ -226,6 +226,9 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.Forget.Prepare(); err != nil {
+		return nil, fmt.Errorf("forget: %w", err)
+	}
 	people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
 	id, err := a.onLead(r, lead, projections.KindForgotten, people)
 	if err != nil {

@@ -34,3 +34,25 @@ func (v LeadsView) Roll(location, after string, limit int) (leads []Lead, next s
 	})
 	return leads, next, err
 }
+
+// Deleted returns the leads that GoHighLevel deleted and that are not forgotten.
+func (v LeadsView) Deleted() (leads []Lead, err error) {
+	err = v.view(func(r rows) error {
+		b := r.tx.Bucket([]byte("leads"))
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, _ []byte) error {
+			row, _, err := r.lead(string(k))
+			if err != nil || !row.Gone.V || row.Forgotten {
+				return err
+			}
+			lead, ok, err := r.read(v.Meaning, string(k))
+			if ok {
+				leads = append(leads, lead)
+			}
+			return err
+		})
+	})
+	return leads, err
+}

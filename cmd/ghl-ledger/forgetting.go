@@ -51,12 +51,15 @@ func (f *forgetting) Prepare() error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Forget implements handlers.Forgetter.
-func (f *forgetting) Forget(ctx context.Context, lead projections.Lead) error {
+// Forget implements handlers.Forgetter. Many are forgotten at the price of one:
+// the views are rewritten once.
+func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) error {
 	f.one.Lock()
 	defer f.one.Unlock()
-	if err := f.ledger.Erase(ctx, lead.ContactID, handlers.PeopleOf(lead)...); err != nil {
-		return err
+	for _, lead := range leads {
+		if err := f.ledger.Erase(ctx, lead.ContactID, handlers.PeopleOf(lead)...); err != nil {
+			return err
+		}
 	}
 	return f.rewrite(ctx)
 }

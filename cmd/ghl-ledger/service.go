@@ -210,6 +210,10 @@ func (s *service) run(ctx context.Context, d doors) error {
 	g.Go(func() error { return s.reconciles.Run(working) })
 	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
 	g.Go(func() error { return s.tasks.Run(working) })
+	if s.cfg.ForgetOnDelete {
+		deleted := forgetDeleted{forgetting: s.forgetting, log: s.ledger, leads: s.leads}
+		g.Go(func() error { return deleted.Run(working) })
+	}
 	quiet := silence{log: s.ledger, locations: s.cfg.LocationID, after: s.cfg.Silence, alert: s.alert}
 	g.Go(func() error { return quiet.Run(working) })
 	g.Go(func() error { return s.finishForgetting(working) })
