@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -58,9 +59,7 @@ func (s *silence) recall(ctx context.Context, began time.Time) error {
 			before[e.Location] = e.Recorded
 		}
 	}
-	for location, at := range before {
-		s.heard[location] = at
-	}
+	maps.Copy(s.heard, before)
 	return nil
 }
 
