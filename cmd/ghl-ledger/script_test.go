@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ import (
 
 // TestScript runs every command as a person types it, with its output, its
 // errors and its exit codes. Beside testscript's own commands, scripts have
-// $FREE_ADDRESS, on which nobody listens yet, and:
+// $FREE_ADDRESS, on which nobody listens yet, $DEPLOY, where the deployment's
+// files are, and:
 //
 //	service start [KEY=value…]  a service on $WORK/data, with a GoHighLevel of its own; its
 //	                            addresses and tokens are set as variables of the script
@@ -58,7 +60,9 @@ func setupScript(env *testscript.Env) error {
 	env.Values[stageKey{}] = &stage{process: newProcess(env.T().(testing.TB), nil)}
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("FREE_ADDRESS", freeAddress(env.T().(testing.TB)))
-	return nil
+	deploy, err := filepath.Abs("deploy")
+	env.Setenv("DEPLOY", deploy)
+	return err
 }
 
 func onStage(do func(ts *testscript.TestScript, s *stage, args []string)) func(*testscript.TestScript, bool, []string) {
