@@ -2,6 +2,21 @@
 // decides, the Pending view folds requests and receipts, the Courier calls
 // GoHighLevel and appends what came of it. Nothing is kept but ledger entries:
 // requests minus receipts is the queue.
+//
+// What it promises: an effect is asked for once (its key is about the business,
+// not the delivery), goes in order for its contact, and ends as delivered, as
+// superseded by newer values, or before a person as dead or held; none is lost.
+// A field update may be repeated. A message, a workflow start and a task may
+// not: each is recorded as attempted before it goes, and held when nobody knows
+// whether it arrived. Before each call the courier waits for its turn and only
+// then looks again whether it may and must (Courier.look): the contact may have
+// opted out, been deleted or been erased, the message may be too old, GoHighLevel
+// may have the values.
+//
+// What keeps it from harm at GoHighLevel: its rate limits and the day's budget,
+// kept across restarts; a cap on messages; a hold of the location after 401, of
+// one kind of call after 403; a rest after twenty effects in a row without a
+// useful answer. A location at rest loses no try and delays no other.
 package outbox
 
 import (

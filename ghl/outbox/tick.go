@@ -108,6 +108,9 @@ func (c Clock) Run(ctx context.Context) error {
 	if err == nil {
 		err = lastErr
 	}
+	if head.Seq == 0 {
+		last = c.Now() // a new ledger has nothing that could decay today
+	}
 	for err == nil {
 		today := c.Now().UTC().Truncate(day)
 		for at := firstTick(last, today); err == nil && !at.After(today); at = at.Add(day) {
