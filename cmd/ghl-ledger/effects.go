@@ -22,7 +22,7 @@ type effectFilter struct {
 	State    string `param:"state" help:"pending, delivered, dead, held, dry_run, superseded or discarded."`
 	Contact  string `name:"contact-id" param:"contact_id" help:"Of this contact."`
 	Location string `name:"location-id" param:"location_id" help:"Of this location."`
-	Kind     string `param:"kind" help:"Of this kind: contact_update, welcome, …"`
+	Kind     string `param:"kind" help:"Of this kind: contact.update, sequence.welcome, …"`
 	Error    string `param:"error" placeholder:"TEXT" help:"Whose error contains this."`
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -98,4 +100,35 @@ func typed(line string) (words []string) {
 		}
 	}
 	return words
+}
+
+// ownTests are commands that no script runs, and where they are tried instead.
+var ownTests = map[string]string{
+	"bench":  "it measures, and answers nothing that could be wrong",
+	"export": "projections/export has its formats, and each has a test of its bytes",
+	"model":  "projections/training has its trainer and gate, and their tests",
+}
+
+// TestScriptsCover wants each command in a script: its output, its errors and
+// its exit codes are what people and their scripts rely on.
+func TestScriptsCover(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/script/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	all := ""
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(b)
+	}
+	for _, n := range leaves(grammar(t).Model.Node) {
+		path := strings.TrimPrefix(n.FullPath(), "ghl-ledger ")
+		first, _, _ := strings.Cut(path, " ")
+		if _, elsewhere := ownTests[first]; !elsewhere && !strings.Contains(all, "ghl-ledger "+path) {
+			t.Errorf("no script runs ghl-ledger %s", path)
+		}
+	}
 }
