@@ -37,7 +37,9 @@ func TestFates(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { checkFate(t, "update", tt.refusal, tt.field, tt.fieldTries) })
-			synctest.Test(t, func(t *testing.T) { checkFate(t, "message", tt.refusal, tt.message, tt.messageTries) })
+			for _, deed := range []string{"message", "workflow", "task"} {
+				synctest.Test(t, func(t *testing.T) { checkFate(t, deed, tt.refusal, tt.message, tt.messageTries) })
+			}
 		})
 	}
 }
@@ -51,9 +53,7 @@ func checkFate(t *testing.T, what string, refusal error, want outbox.EffectState
 		}
 		return nil
 	}
-	if what == "update" {
-		w.planner = onlyFields // or the message may find the contact gone before it goes
-	}
+	w.planner = asking[what]
 	w.start()
 	defer func() { w.stop() }()
 	w.add(ghl.ContactCreated, "contact_1", person())
@@ -69,6 +69,20 @@ func checkFate(t *testing.T, what string, refusal error, want outbox.EffectState
 	if len(w.alerts.all) == 0 {
 		t.Error("nobody was alerted")
 	}
+}
+
+// asking has planners that ask for one sort of call beside field updates, or for
+// none: a message may find the contact gone before it goes.
+var asking = map[string]func(*outbox.PlannerConfig){
+	"update":  onlyFields,
+	"message": nil,
+	"workflow": func(c *outbox.PlannerConfig) {
+		c.Rules = outbox.Rules(outbox.RulesConfig{Sequences: map[string]string{outbox.Welcome: "workflow:wf_1"}})
+	},
+	"task": func(c *outbox.PlannerConfig) {
+		c.Scorer = &risingScorer{value: 90}
+		c.Rules = outbox.Rules(outbox.RulesConfig{HotLeadTask: true, Sequences: map[string]string{outbox.Welcome: "off"}})
+	},
 }
 
 // onlyFields turns the welcome off.

@@ -181,6 +181,47 @@ func TestRefusedToken(t *testing.T) {
 	})
 }
 
+// A token that may not send messages holds the location's messages and nothing
+// else; resume tries them again, and an old one still does not go.
+func TestForbiddenCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ghl.refuse = func(c call) error {
+			if c.What == "message" {
+				return status(403, true)
+			}
+			return nil
+		}
+		w.start()
+		defer func() { w.stop() }()
+		for i := range 3 {
+			w.add(ghl.ContactCreated, fmt.Sprintf("contact_%d", i), person())
+			time.Sleep(20 * time.Hour)
+			synctest.Wait()
+		}
+		if n := len(w.ghl.tried("message")); n != 1 {
+			t.Errorf("%d messages tried, want one: the others wait", n)
+		}
+		if counts, _ := w.pending.Counts(); counts[outbox.StateDelivered] != 3 || counts[outbox.StateHeld] != 3 {
+			t.Errorf("%v, want the three updates delivered and the messages held", counts)
+		}
+		holds, err := w.pending.Holds()
+		if err != nil || len(holds) != 1 || holds[0].Call != outbox.CallMessage {
+			t.Errorf("holds %+v, %v; want one, of messages", holds, err)
+		}
+		w.ghl.refuse = nil
+		w.pause(outbox.SenderResumed, location)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := len(w.ghl.taken("message")); n != 1 {
+			t.Errorf("%d messages after resume, want the newest: the others are a day old", n)
+		}
+		if counts, _ := w.pending.Counts(); counts[outbox.StateHeld] != 2 {
+			t.Errorf("%v, want the two old messages held for a person", counts)
+		}
+	})
+}
+
 // A field that does not exist holds the update with the advice; when it does,
 // a release sends it.
 func TestMissingField(t *testing.T) {
