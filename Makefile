@@ -7,6 +7,7 @@
 #   make eval     the figures of reading and scoring; the same scores on arm64, under qemu
 #   make load     every view rebuilt beside 200 events/s (EVENTS=100000)
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
+#   make chaos    effects: 500 seeds of faults and stops, every crash point
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
@@ -20,7 +21,7 @@ export CGO_ENABLED ?= 0
 
 BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture build release clean
+.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture chaos build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -56,6 +57,10 @@ browser:
 # Kills under load. What it prints has the seed to try again with.
 torture:
 	GHL_LEDGER_TORTURE_CYCLES=$(CYCLES) GHL_LEDGER_TORTURE_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -v -run TestKill ./ledger/boltlog ./cmd/ghl-ledger
+
+# A failing run prints its seed, or the append at which it stopped.
+chaos:
+	GHL_LEDGER_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'TestChaos|CrashPoints' ./ghl/outbox
 
 # The quick fault tier.
 quick:

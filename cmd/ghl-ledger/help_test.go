@@ -116,18 +116,18 @@ func TestScriptsCover(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	all := ""
+	var all strings.Builder
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all += string(b)
+		all.WriteString(string(b))
 	}
 	for _, n := range leaves(grammar(t).Model.Node) {
 		path := strings.TrimPrefix(n.FullPath(), "ghl-ledger ")
 		first, _, _ := strings.Cut(path, " ")
-		if _, elsewhere := ownTests[first]; !elsewhere && !strings.Contains(all, "ghl-ledger "+path) {
+		if _, elsewhere := ownTests[first]; !elsewhere && !strings.Contains(all.String(), "ghl-ledger "+path) {
 			t.Errorf("no script runs ghl-ledger %s", path)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
 	"go.etcd.io/bbolt"
 )
@@ -227,12 +226,4 @@ func keysFrom(bucket *bbolt.Bucket, from, prefix []byte) func(yield func([]byte)
 
 func hasPrefix(k, prefix []byte) bool {
 	return len(k) >= len(prefix) && string(k[:len(prefix)]) == string(prefix)
-}
-
-// seqOf reads what pause keeps.
-func seqOf(v []byte) ledger.Seq {
-	if len(v) != 8 {
-		return 0
-	}
-	return ledger.Seq(binary.BigEndian.Uint64(v))
 }

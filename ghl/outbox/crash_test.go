@@ -17,7 +17,7 @@ import (
 )
 
 // long runs every crash point there is, which takes minutes.
-var long = os.Getenv("LONG_TESTS") != ""
+var long = os.Getenv("GHL_LEDGER_LONG") != ""
 
 // crash is a fault of the Nth append that planner and courier make.
 type crash struct {
