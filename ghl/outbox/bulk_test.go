@@ -26,7 +26,7 @@ func (w *world) deadLetters(n int) {
 		w.add(ghl.ContactCreated, fmt.Sprintf("contact_%02d", i), person())
 	}
 	synctest.Wait()
-	w.ghl.refuse = nil
+	w.ghl.refusing(nil)
 }
 
 func (w *world) acts() outbox.Acts { return outbox.Acts{Log: w.log, Pending: w.pending} }
@@ -113,7 +113,7 @@ func TestTaskCancelled(t *testing.T) {
 		if err != nil || second.Total != 15 {
 			t.Errorf("second task %+v, %v; want the 15 that are left", second, err)
 		}
-		w.ghl.refuse = func(call) error { return status(503, true) }
+		w.ghl.refusing(func(call) error { return status(503, true) })
 		w.act(w.effects()[5], outbox.Acts.Retry) // pending now, which could be discarded too
 		time.Sleep(time.Second + 100*time.Millisecond)
 		stop()

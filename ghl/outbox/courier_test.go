@@ -54,7 +54,7 @@ func TestOutboxTellsGHL(t *testing.T) {
 func TestSeedRetryPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.ghl.refuse = func(call) error { return status(503, true) }
+		w.ghl.refusing(func(call) error { return status(503, true) })
 		w.planner = onlyFields
 		w.start()
 		defer func() { w.stop() }()
@@ -73,11 +73,11 @@ func TestSeedRetryPolicy(t *testing.T) {
 		if dead.State != outbox.StateDead || dead.Status != outbox.NeedsInvestigation || dead.Attempts != 3 || dead.Error == "" {
 			t.Errorf("effect = %+v, want a dead letter with 3 attempts and the error", dead)
 		}
-		if len(w.alerts.all) != 1 || w.alerts.all[0].Severity != outbox.High {
-			t.Errorf("alerts = %v, want one of severity high", w.alerts.all)
+		if len(w.alerts.list()) != 1 || w.alerts.list()[0].Severity != outbox.High {
+			t.Errorf("alerts = %v, want one of severity high", w.alerts.list())
 		}
 
-		w.ghl.refuse = nil
+		w.ghl.refusing(nil)
 		w.act(dead, outbox.Acts.Retry)
 		if e := w.effects()[0]; e.State != outbox.StateDelivered || e.Attempts != 4 {
 			t.Errorf("after a retry: %+v, want delivered at the 4th attempt", e)
@@ -96,7 +96,7 @@ func (w *world) tell() {
 	for _, c := range w.ghl.tried("") {
 		w.t.Logf("%8s  call  %s %s: %v", c.At, c.What, c.Contact, c.Err)
 	}
-	for _, a := range w.alerts.all {
+	for _, a := range w.alerts.list() {
 		w.t.Logf("alert [%s] %s: %s", a.Severity, a.Title, a.Text)
 	}
 }

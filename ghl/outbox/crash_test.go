@@ -106,7 +106,7 @@ func crashOnce(t *testing.T, c *crash) bool {
 
 // retryDead has a person retry the dead letters until there are none.
 func (w *world) retryDead(between func()) {
-	w.ghl.refuse = nil
+	w.ghl.refusing(nil)
 	for _, e := range w.effects() {
 		if e.State != outbox.StateDead {
 			continue

@@ -18,13 +18,13 @@ func TestGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.planner = onlyFields
-		w.ghl.refuse = func(call) error { return status(404, true) }
+		w.ghl.refusing(func(call) error { return status(404, true) })
 		w.start()
 		defer func() { w.stop() }()
 		w.add(ghl.ContactCreated, "contact_1", person())
 		late := seed(ghl.ContactUpdated, "contact_1", "late", map[string]any{"updated_fields": map[string]any{"source": "web"}})
 		time.Sleep(time.Minute)
-		w.ghl.refuse = nil
+		w.ghl.refusing(nil)
 		w.append(late)
 		w.add(ghl.OpportunityCreated, "contact_1", map[string]any{"opportunity_id": "o1"})
 		synctest.Wait()

@@ -66,7 +66,7 @@ func checkFate(t *testing.T, what string, refusal error, want outbox.EffectState
 	if n := len(w.ghl.tried(what)); n != tries {
 		t.Errorf("%d tries of the %s, want %d", n, what, tries)
 	}
-	if len(w.alerts.all) == 0 {
+	if len(w.alerts.list()) == 0 {
 		t.Error("nobody was alerted")
 	}
 }

@@ -96,7 +96,7 @@ func checkDelivered(t *testing.T, w *world) {
 		t.Errorf("states %v, want at least 600 delivered and 300 held", n)
 	}
 	alerted := 0
-	for _, a := range w.alerts.all {
+	for _, a := range w.alerts.list() {
 		if strings.Contains(a.Group, "location_3") {
 			alerted++
 		}
@@ -194,7 +194,7 @@ func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.planner = onlyFields
-		w.ghl.refuse = func(c call) error { return status(503, true) }
+		w.ghl.refusing(func(c call) error { return status(503, true) })
 		w.start()
 		defer func() { w.stop() }()
 		for i := range 500 {
@@ -207,10 +207,10 @@ func TestOutage(t *testing.T) {
 		if counts[outbox.StateDead] > 20 || counts[outbox.StatePending] < 480 || tries > 60 {
 			t.Errorf("after an outage of 2 h: %v and %d tries; want most of 500 pending still and few tries", counts, tries)
 		}
-		if n := groupsOf(w.alerts.all)["faults:location_1"]; n != 1 {
+		if n := groupsOf(w.alerts.list())["faults:location_1"]; n != 1 {
 			t.Errorf("%d alerts of the outage, want one", n)
 		}
-		w.ghl.refuse = nil
+		w.ghl.refusing(nil)
 		time.Sleep(11 * time.Minute)
 		synctest.Wait()
 		counts, _ = w.pending.Counts()

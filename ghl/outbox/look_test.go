@@ -170,7 +170,7 @@ func TestRefusedToken(t *testing.T) {
 				t.Errorf("%s is %s (%s), want %s", e.ContactID, e.State, e.Error, want[e.ContactID])
 			}
 		}
-		w.ghl.refuse = nil
+		w.ghl.refusing(nil)
 		w.pause(outbox.SenderResumed, location)
 		synctest.Wait()
 		for _, e := range w.effects() {
@@ -209,7 +209,7 @@ func TestForbiddenCall(t *testing.T) {
 		if err != nil || len(holds) != 1 || holds[0].Call != outbox.CallMessage {
 			t.Errorf("holds %+v, %v; want one, of messages", holds, err)
 		}
-		w.ghl.refuse = nil
+		w.ghl.refusing(nil)
 		w.pause(outbox.SenderResumed, location)
 		time.Sleep(time.Hour)
 		synctest.Wait()

@@ -106,7 +106,7 @@ func TestReconcilesByItself(t *testing.T) {
 			t.Errorf("%d contacts after six hours, want 11", got)
 		}
 		time.Sleep(24 * time.Hour)
-		groups := groupsOf(w.alerts.all)
+		groups := groupsOf(w.alerts.list())
 		if runs := rs.List(); len(runs) != 6 || groups["gap:"+location] != 2 {
 			t.Errorf("%d runs, alerts %v, want 6 runs of which two found something", len(runs), groups)
 		}

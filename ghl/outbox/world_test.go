@@ -207,6 +207,12 @@ func (a *alerts) Alert(alert outbox.Alert) {
 	a.all = append(a.all, alert)
 }
 
+func (a *alerts) list() []outbox.Alert {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.all)
+}
+
 // call is one call that reached the fake GoHighLevel.
 type call struct {
 	At      time.Duration
@@ -242,6 +248,13 @@ func (g *fakeGHL) take(location string, c call) error {
 		return g.lose(c)
 	}
 	return c.Err
+}
+
+// refusing changes what is refused, while calls may be under way.
+func (g *fakeGHL) refusing(f func(call) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refuse = f
 }
 
 // taken returns the calls that were not refused.
