@@ -8,6 +8,7 @@ package console
 
 import (
 	"embed"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -33,7 +34,8 @@ var static embed.FS
 // console answers under /console.
 type console struct {
 	Config
-	sessions *sessions
+	sessions  *sessions
+	templates map[string]*template.Template
 }
 
 // New returns the console, to be served under /console.
@@ -44,7 +46,7 @@ func New(c Config) http.Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &console{Config: c, sessions: newSessions(c.Now)}
+	s := &console{Config: c, sessions: newSessions(c.Now), templates: parseTemplates()}
 	return guarded(s.routes())
 }
 

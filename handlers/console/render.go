@@ -52,8 +52,8 @@ var menu = []entry{
 	{"audit", "/console/audit", "Audit"},
 }
 
-var templates = parseTemplates()
-
+// parseTemplates returns the pages by name. New calls it, and not the package's
+// start: every command of the program would wait for it.
 func parseTemplates() map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	files, err := templateFiles.ReadDir("templates")
@@ -82,7 +82,7 @@ func (c *console) render(w http.ResponseWriter, q *request, p page) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	var b bytes.Buffer
-	if err := templates[p.Name].ExecuteTemplate(&b, "layout.html", f); err != nil {
+	if err := c.templates[p.Name].ExecuteTemplate(&b, "layout.html", f); err != nil {
 		c.Logger.Error("console page not rendered", "page", p.Name, "err", err)
 		http.Error(w, "This page could not be rendered; the log has the cause.", http.StatusInternalServerError)
 		return
