@@ -15,6 +15,7 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CYCLES      ?= 1000
+FLIPS       ?= 10000
 EVENTS      ?= 100000
 
 export CGO_ENABLED ?= 0
@@ -54,9 +55,11 @@ race:
 browser:
 	CHROMIUM=$(BROWSER) $(GO) test -count=1 -tags browser -run TestConsole ./cmd/ghl-ledger
 
-# Kills under load. What it prints has the seed to try again with.
+# Kills under load, damaged copies, failing system calls (strace), a full disk
+# (root). What it prints has the seed to try again with.
 torture:
-	GHL_LEDGER_TORTURE_CYCLES=$(CYCLES) GHL_LEDGER_TORTURE_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -v -run TestKill ./ledger/boltlog ./cmd/ghl-ledger
+	GHL_LEDGER_TORTURE_CYCLES=$(CYCLES) GHL_LEDGER_TORTURE_FLIPS=$(FLIPS) GHL_LEDGER_TORTURE_COMMITS=3000 GHL_LEDGER_TORTURE_SEED=$(SEED) \
+	  $(GO) test -count=1 -timeout 120m -v -tags torture -run 'TestKill|TestCorruption|TestPausedReaders|TestInjected|TestFullDisk' ./ledger/boltlog ./cmd/ghl-ledger
 
 # A failing run prints its seed, or the append at which it stopped.
 chaos:
@@ -64,7 +67,7 @@ chaos:
 
 # The quick fault tier.
 quick:
-	$(MAKE) torture CYCLES=50
+	GHL_LEDGER_TORTURE_CYCLES=50 GHL_LEDGER_TORTURE_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -v -run 'TestKill|TestCorruption' ./ledger/boltlog ./cmd/ghl-ledger
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...

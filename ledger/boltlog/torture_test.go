@@ -254,6 +254,8 @@ func played() (code int, has bool) {
 		return 0, false
 	case "server", "hasty server":
 		err = serve(os.Args[1], role == "hasty server")
+	case "scenario":
+		err = scenario(os.Args[1])
 	case "client":
 		err = send(os.Args[1], os.Args[2])
 	}
@@ -262,6 +264,31 @@ func played() (code int, has bool) {
 		return 1, true
 	}
 	return 0, true
+}
+
+// scenario appends twelve entries, one commit each, with an erasure between,
+// and says which were acknowledged. Without room it tries twice more.
+func scenario(dir string) error {
+	l, err := boltlog.Open(dir, boltlog.Options{Doubt: func(error) { os.Exit(exitDoubt) }})
+	if err != nil {
+		return err
+	}
+	for i := range 12 {
+		for try := range 3 {
+			as, err := l.Append(context.Background(), of(fmt.Sprint("key", i), fmt.Sprint("contact", i%3)))
+			if err == nil {
+				fmt.Println("ack", as[0].Entry.Key, ledger.FormatID(as[0].Entry.ID))
+				break
+			}
+			fmt.Println("refused", try, err)
+		}
+		if i == 6 {
+			if err := l.Erase(context.Background(), "contact2"); err != nil {
+				fmt.Println("refused", err)
+			}
+		}
+	}
+	return l.Close()
 }
 
 // exitDoubt is how the server ends when the storage is in doubt.
