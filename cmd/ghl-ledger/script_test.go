@@ -59,6 +59,8 @@ type stageKey struct{}
 func setupScript(env *testscript.Env) error {
 	env.Values[stageKey{}] = &stage{process: newProcess(env.T().(testing.TB), nil)}
 	env.Setenv("NO_COLOR", "1")
+	env.Setenv("GOMAXPROCS", "1") // a command is over in a moment: more would only start threads
+	env.Setenv("GOGC", "off")
 	env.Setenv("FREE_ADDRESS", freeAddress(env.T().(testing.TB)))
 	deploy, err := filepath.Abs("deploy")
 	env.Setenv("DEPLOY", deploy)
