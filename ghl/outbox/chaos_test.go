@@ -20,7 +20,7 @@ import (
 // twice, none is lost, and in the end GoHighLevel holds what was asked last.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(12)
+	seeds := uint64(6)
 	if long {
 		seeds = 500
 	}

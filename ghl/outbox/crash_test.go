@@ -58,7 +58,7 @@ func TestCrashPoints(t *testing.T) {
 	for _, c := range []crash{{}, {after: true}, {drop: true}, {after: true, drop: true}} {
 		step := 1
 		if c.drop && !long {
-			step = 4
+			step = 8
 		}
 		for nth, hit := 1, true; hit; nth += step {
 			c := c

@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"flag"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,9 @@ func TestPendingLaw(t *testing.T) {
 	whole := fold(t, entries, []int{len(entries)})
 	if len(whole) < 1000 {
 		t.Fatalf("the view has %d bytes: nothing much happened", len(whole))
+	}
+	if !long {
+		_ = flag.Set("rapid.checks", "25") // each check opens a file for every batch
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(1, 9), 1, 9).Draw(r, "sizes")
