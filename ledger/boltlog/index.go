@@ -167,12 +167,3 @@ func (ix *index) close(flush bool) {
 	}
 	ix.base.close()
 }
-
-// pending returns how many entries are not in the file yet.
-func (ix *index) pending() int {
-	n := len(ix.fresh.keys)
-	if ix.merging != nil {
-		n += len(ix.merging.keys)
-	}
-	return n
-}
