@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/enterprisehub/ghl-ledger/projections"
@@ -20,7 +19,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 	c := s.cfg
 	return handlers.Deps{
 		Log: s.ledger, Logger: s.log,
-		Keys: func() ghl.Keys { return *s.keys.Load() }, AppID: c.AppID, Locations: c.LocationID,
+		Keys: s.senderKeys, AppID: c.AppID, Locations: c.LocationID,
 		MaxBody: int64(c.MaxBody), MaxAge: c.DeliveryMaxAge,
 		Rate: handlers.Rate(c.RateLimit), TrustedProxies: trusted,
 		AdminToken: c.AdminToken, AnalystToken: c.AnalystToken,

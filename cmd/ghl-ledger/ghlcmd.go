@@ -54,9 +54,12 @@ func (c *calling) config(con *console) (*Config, error) {
 }
 
 // calls returns a client of GoHighLevel's API as the configuration has it.
-func (c *Config) calls() *ghlapi.Client {
+func (c *Config) calls() *ghlapi.Client { return c.callsWith(c.token) }
+
+// callsWith is calls with tokens that may change while it is in use.
+func (c *Config) callsWith(token func(location string) string) *ghlapi.Client {
 	return ghlapi.New(ghlapi.Config{
-		BaseURL: c.APIBaseURL, Version: c.APIVersion, Token: c.token,
+		BaseURL: c.APIBaseURL, Version: c.APIVersion, Token: token,
 		Rate: ghlapi.Rate(c.APIRate), Daily: c.APIDaily,
 	})
 }

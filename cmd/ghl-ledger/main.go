@@ -64,6 +64,8 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	set      *settings
+
+	args, environ []string // what the program was started with
 }
 
 // exit unwinds from kong, which would leave the process (for --help).
@@ -88,7 +90,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errw io
 	if err != nil {
 		return complain(errw, err)
 	}
-	parser, err := newParser(ctx, &cli{}, &console{in: in, out: out, err: errw, set: set})
+	parser, err := newParser(ctx, &cli{}, &console{in: in, out: out, err: errw, set: set, args: args, environ: environ})
 	if err != nil {
 		return complain(errw, err)
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
@@ -23,7 +21,7 @@ func (serveCmd) Help() string {
 	return serveExitCodes + "\n\nExamples:\n  ghl-ledger serve\n  ghl-ledger serve --ledger-listen 0.0.0.0:8080 --ghl-effects dry-run"
 }
 
-// Run serves until SIGTERM or SIGINT; SIGHUP reads the keys anew.
+// Run serves until SIGTERM or SIGINT; SIGHUP reads the secrets anew.
 func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	c.complete(con.set)
 	if err := c.check(); err != nil {
@@ -41,7 +39,7 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return errors.Join(err, s.runner.Close(), s.ledger.Close())
 	}
-	stop := s.reloadOnHangup(ctx)
+	stop := s.reloadOnHangup(con.reread)
 	defer stop()
 	log.Info("serving", "webhooks", d.public.Addr().String(), "admin", d.admin.Addr().String(), "data", c.DataDir, "effects", c.Effects)
 	err = supervised(ctx, log, s.alive, func() error { return s.run(ctx, d) })
@@ -70,27 +68,6 @@ func storageError(dir string, err error) error {
 		return codedError{exitStorageDoubt, fmt.Errorf("%s: %w", dir, err)}
 	}
 	return err
-}
-
-func (s *service) reloadOnHangup(ctx context.Context) (stop func()) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range hangup {
-			if err := s.reloadKeys(); err != nil {
-				s.log.Error("keys not reloaded: the old ones stay", "err", err)
-				continue
-			}
-			s.log.Info("keys reloaded")
-		}
-	}()
-	return func() {
-		signal.Stop(hangup)
-		close(hangup)
-		<-done
-	}
 }
 
 // newLogger returns the log of the service: text on a terminal, else JSON.

@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ghl/ghlapi"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
@@ -47,7 +46,7 @@ type service struct {
 	forgetting *forgetting
 	alerts     *alerts
 	backups    *backups
-	keys       atomic.Pointer[ghl.Keys]
+	secrets    atomic.Pointer[secrets]
 	draining   atomic.Bool
 }
 
@@ -58,7 +57,7 @@ var meaning = projections.Meaning{Text: scoring.ReadText, Preferences: scoring.R
 // storage is in doubt, before anybody is answered; it should not return.
 func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, err error) {
 	s = &service{cfg: cfg, log: log}
-	if err := s.reloadKeys(); err != nil {
+	if err := s.useSecrets(cfg); err != nil {
 		return nil, err
 	}
 	if s.alerts, err = newAlerts(cfg.AlertURL, log); err != nil {
@@ -112,7 +111,7 @@ func readTemplates(dataDir string) (*outbox.Templates, error) {
 
 func (s *service) wireOutbox(templates *outbox.Templates) {
 	c := s.cfg
-	s.api = c.calls()
+	s.api = c.callsWith(s.token)
 	s.planner = outbox.NewPlanner(outbox.PlannerConfig{
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
@@ -120,7 +119,7 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 	s.tasks = outbox.NewTasks(s.acts(), 0, s.log)
 	s.courier = outbox.NewCourier(outbox.CourierConfig{
 		Log: s.ledger, Pending: s.pending, Leads: s.leads, Contacts: s.api, Deeds: s.api, Templates: templates,
-		HasKey: c.hasKey, Mode: outbox.Mode(c.Effects),
+		HasKey: s.hasKey, Mode: outbox.Mode(c.Effects),
 		Retry:   outbox.Retry{Max: c.RetryMax, Initial: c.RetryInitial, Factor: c.RetryFactor, MaxDelay: c.RetryMaxDelay},
 		Cap:     outbox.Cap{Messages: c.MessageCap.N, Per: c.MessageCap.Per},
 		Alerter: s.alerts, Logger: s.log,
@@ -132,11 +131,11 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 func (s *service) wireReads(head ledger.Cursor) {
 	c := s.cfg
 	s.enricher = outbox.NewEnricher(outbox.EnricherConfig{
-		Log: s.ledger, Names: s.leads, Definitions: s.api, Locations: c.LocationID, HasKey: c.hasKey, Logger: s.log,
+		Log: s.ledger, Names: s.leads, Definitions: s.api, Locations: c.LocationID, HasKey: s.hasKey, Logger: s.log,
 	})
 	reconcile := outbox.ReconcilesConfig{
 		Reconciler: outbox.Reconciler{Log: s.ledger, Leads: s.leads, Names: s.leads, Roll: s.leads, Records: s.api, Now: time.Now},
-		Locations:  c.LocationID, HasKey: c.hasKey, Every: c.ReconcileEvery, Alerter: s.alerts, Logger: s.log,
+		Locations:  c.LocationID, HasKey: s.hasKey, Every: c.ReconcileEvery, Alerter: s.alerts, Logger: s.log,
 	}
 	if head.Seq > 0 {
 		reconcile.Before = head.ID.Timestamp()
@@ -157,18 +156,7 @@ func (s *service) finishForgetting(ctx context.Context) error {
 func (s *service) acts() outbox.Acts { return outbox.Acts{Log: s.ledger, Pending: s.pending} }
 
 // hasKey reports whether GoHighLevel can be called for a location.
-func (c *Config) hasKey(location string) bool { return c.token(location) != "" }
-
-// reloadKeys reads the keys of webhook senders anew. Deliveries under way keep
-// those that they began with.
-func (s *service) reloadKeys() error {
-	keys, err := s.cfg.keys()
-	if err != nil {
-		return err
-	}
-	s.keys.Store(&keys)
-	return nil
-}
+func (s *service) hasKey(location string) bool { return s.token(location) != "" }
 
 // doors are the listeners: one for webhooks, one for people. They may be one.
 type doors struct{ public, admin net.Listener }

@@ -31,7 +31,7 @@ func readSettings(environ []string, dotenv string) (*settings, error) {
 	s := &settings{value: map[string]string{}, source: map[string]string{}}
 	fromFile, err := godotenv.Read(dotenv)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read %s: %w: every line is KEY=value or a # comment", dotenv, err)
+		return nil, fmt.Errorf("read %s: %w", dotenv, withoutText(err))
 	}
 	for key, v := range fromFile {
 		s.add(key, v, dotenv)
@@ -41,6 +41,15 @@ func readSettings(environ []string, dotenv string) (*settings, error) {
 		s.add(key, v, "environment")
 	}
 	return s, s.resolveFiles()
+}
+
+// withoutText keeps what the file says out of the error: the parser quotes it
+// from the fault on, secrets and all.
+func withoutText(err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return err
+	}
+	return errors.New("every line is KEY=value or a # comment, and one is neither")
 }
 
 func (s *settings) add(key, v, source string) {
