@@ -166,3 +166,35 @@ func TestVerifyCannotLook(t *testing.T) {
 		t.Errorf("verify of an open ledger: %v, want ErrLocked", err)
 	}
 }
+
+// TestReadRefusesRewritten rewrites entries, with a checksum that fits, on both
+// sides of where one page of a reader ends.
+func TestReadRefusesRewritten(t *testing.T) {
+	for _, seq := range []byte{100, 255} {
+		dir := filled(t, 300)
+		db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := []byte{0, 0, 0, 0, 0, 0, 0, seq}
+		if seq == 255 { // the last of the first page is 256
+			key = []byte{0, 0, 0, 0, 0, 0, 1, 0}
+		}
+		err = db.Update(func(tx *bbolt.Tx) error {
+			b := tx.Bucket([]byte("entries"))
+			r, err := ledger.ParseRecord(b.Get(key))
+			r.Location = "another"
+			return errors.Join(err, b.Put(key, ledger.AppendRecord(nil, &r)))
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var last error
+		for _, err := range open(t, dir, boltlog.Options{}).Read(t.Context(), ledger.Cursor{}) {
+			last = err
+		}
+		if !errors.Is(last, ledger.ErrCorrupt) {
+			t.Errorf("read past the rewritten entry %x ended with %v, want ErrCorrupt", key, last)
+		}
+	}
+}
