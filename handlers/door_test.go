@@ -31,6 +31,8 @@ type door struct {
 	log  *memlog.Log
 	base string
 	logs *syncBuffer
+
+	synced func(path string) // waits until every view is at the head; of openWithViews
 }
 
 type syncBuffer struct {

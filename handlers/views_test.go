@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
@@ -18,6 +19,7 @@ import (
 // openWithViews is open with the real views and the real planner behind it.
 func openWithViews(t *testing.T, change ...func(*handlers.Deps)) *door {
 	t.Helper()
+	var synced func(path string)
 	wire := func(deps *handlers.Deps) {
 		meaning := projections.Meaning{Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress}
 		quiet := slog.New(slog.DiscardHandler)
@@ -38,8 +40,19 @@ func openWithViews(t *testing.T, change ...func(*handlers.Deps)) *door {
 			Rules: outbox.Rules(outbox.RulesConfig{ReadText: scoring.ReadText}),
 		})
 		run(t, runner.Run, planner.Run)
+		synced = func(path string) {
+			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+			defer stop()
+			for _, view := range runner.Status() {
+				if err := runner.Sync(ctx, view.Name); err != nil {
+					t.Fatalf("%s before %s: %v", view.Name, path, err)
+				}
+			}
+		}
 	}
-	return open(t, append([]func(*handlers.Deps){wire}, change...)...)
+	d := open(t, append([]func(*handlers.Deps){wire}, change...)...)
+	d.synced = synced
+	return d
 }
 
 // run runs the rooms until the test ends.
@@ -102,6 +115,7 @@ func TestEffects(t *testing.T) {
 	d := openWithViews(t)
 	id := d.signed(created).at("data.event_id").(string)
 	d.get("/api/v1/leads/contact_1?wait=" + id)
+	d.synced("effects") // wait is for the leads view; the others may lag
 	effects := idsOf(d.get("/api/v1/effects?state=pending"))
 	if len(effects) == 0 {
 		t.Fatal("nothing is pending")
@@ -234,6 +248,7 @@ func TestManyEffects(t *testing.T) {
 	d := openWithViews(t)
 	id := d.signed(created).at("data.event_id").(string)
 	d.get("/api/v1/leads/contact_1?wait=" + id)
+	d.synced("effects")
 	discard := `{"action":"discard","state":"pending","reason":"a test"`
 	if got := d.post("/api/v1/effects", discard+`,"dry_run":true}`); got.status != 200 || got.at("count") != 1.0 {
 		t.Errorf("dry run: %d %v", got.status, got.body)
