@@ -200,7 +200,7 @@ func TestRebuildTakesOverAndRollsBack(t *testing.T) {
 func TestRebuildSurvivesARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, log := t.TempDir(), memlog.New(time.Now)
-		r, stop := start(t, dir, log, counts{version: 1})
+		_, stop := start(t, dir, log, counts{version: 1})
 		appendBodies(t, log, "a", "1", "2", "3")
 		synctest.Wait()
 		stop()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // view is one projection with its files: the generation that serves, perhaps
@@ -169,7 +170,7 @@ func (v *view) read(f func(*bbolt.Tx) error) error {
 	for {
 		g := v.serving.Load()
 		err := g.db.View(f)
-		if errors.Is(err, bbolt.ErrDatabaseNotOpen) && v.serving.Load() != g {
+		if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) && v.serving.Load() != g {
 			continue
 		}
 		return err
