@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -110,9 +111,7 @@ func (s *Server) take(x *exchange, f Fault) answer {
 	wait := x.at.window.take(s.o.Limit, x.At)
 	x.at.window.tell(s.o.Limit, header)
 	a := s.handle(x, f, wait)
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	a.header = header
 	return a
 }
@@ -183,9 +182,7 @@ func wait(r *http.Request, d time.Duration) {
 
 // send writes an answer, or only its first half.
 func send(w http.ResponseWriter, a answer, body []byte, half bool) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
