@@ -130,8 +130,8 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// ask evaluates a script in the page.
-func ask[T any](b *tab, script string) T {
+// evaluate runs a script in the page.
+func evaluate[T any](b *tab, script string) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script))
 	if err != nil {
@@ -287,7 +287,7 @@ func name(path string) string {
 // first returns the end of the first link on a page that begins so.
 func (b *tab) first(s *trial, path, prefix string) string {
 	b.do(chromedp.Navigate(s.console(path)), chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf(`a[href^=%q]`, prefix))))
-	return ask[string](b, fmt.Sprintf(`document.querySelector('a[href^=%q]').pathname.split("/").pop()`, prefix))
+	return evaluate[string](b, fmt.Sprintf(`document.querySelector('a[href^=%q]').pathname.split("/").pop()`, prefix))
 }
 
 // overflows lists what is wider than the page or than its own box.
@@ -310,7 +310,7 @@ func (b *tab) picture(url, file string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, w := range ask[[]string](b, overflows) {
+	for _, w := range evaluate[[]string](b, overflows) {
 		b.t.Errorf("%s: %s", file, w)
 	}
 	dir := filepath.Join("..", "..", ".artifacts")
