@@ -137,14 +137,14 @@ func TestGate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			failed := ""
+			var failed strings.Builder
 			for _, c := range got.Card.Checks {
 				if !c.OK {
-					failed += c.Name + "; "
+					failed.WriteString(c.Name + "; ")
 				}
 			}
-			if got.Promote != (tt.want == "") || !strings.Contains(failed, tt.want) {
-				t.Errorf("promote %v, failed %q; want %q\n%s", got.Promote, failed, tt.want, got.Card.Markdown())
+			if got.Promote != (tt.want == "") || !strings.Contains(failed.String(), tt.want) {
+				t.Errorf("promote %v, failed %q; want %q\n%s", got.Promote, failed.String(), tt.want, got.Card.Markdown())
 			}
 		})
 	}
