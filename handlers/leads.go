@@ -234,7 +234,7 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Forget.Forget(r.Context(), lead); err != nil {
+	if err := a.Forget.Forget(context.WithoutCancel(r.Context()), lead); err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
 	return map[string]any{"contact_id": lead.ContactID, "forgotten": true, "audit_id": id}, nil

@@ -56,7 +56,7 @@ func (c *demoCmd) Run(ctx context.Context, con *console) (err error) {
 func (c *demoCmd) invite(con *console, t *trial, dir string) {
 	public, admin := t.doors.public.Addr(), t.doors.admin.Addr()
 	if c.Once {
-		fmt.Fprintf(con.out, "\nEverything was as it should be. It ran with the API on %s and health on %s; without --once it stays up.\n", admin, public)
+		fmt.Fprintf(con.out, "\nEverything was as it should be. Without --once it stays up: then the API is on http://%s and health on http://%s.\n", admin, public)
 		return
 	}
 	fmt.Fprintf(con.out, `

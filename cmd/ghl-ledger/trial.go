@@ -63,9 +63,13 @@ func (t *trial) listen(wellKnown bool) (err error) {
 			return nil
 		}
 	}
-	t.cfg.Listen, t.cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
-	t.doors, err = t.cfg.listen()
-	return err
+	if t.doors.public, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	if t.doors.admin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return errors.Join(err, t.doors.public.Close())
+	}
+	return nil
 }
 
 // startSandbox starts the GoHighLevel, which sends our updates back as webhooks.

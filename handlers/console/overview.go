@@ -84,18 +84,21 @@ func (c *console) overview(q *request) (page, error) {
 	return page{Name: "overview", Title: "Overview", Data: p}, nil
 }
 
-// metrics is the last hour, by minute and type.
+// metrics is the last hour, by minute.
 type metrics struct {
-	listOf[metric]
+	Total struct {
+		Count   int      `json:"count"`
+		Failure int      `json:"failure"`
+		P95     *float64 `json:"p95_processing_time_ms"`
+		Periods []metric `json:"periods"`
+	} `json:"total"`
 }
 
+// metric is one minute.
 type metric struct {
-	At      time.Time `json:"at"`
-	Type    string    `json:"type"`
-	Count   int       `json:"count"`
-	Failed  int       `json:"failure"`
-	Average *float64  `json:"avg_processing_time_ms"`
-	P95     *float64  `json:"p95_processing_time_ms"`
+	At     time.Time `json:"start"`
+	Count  int       `json:"count"`
+	Failed int       `json:"failure"`
 }
 
 // count gathers the last hour's numbers.
@@ -110,21 +113,6 @@ func (p *overviewPage) count(q *request) error {
 		return err
 	}
 	p.Metrics = &m
-	p.Chart = minuteChart(m.Data, since, p.Now)
+	p.Chart = minuteChart(m.Total.Periods, since, p.Now)
 	return nil
-}
-
-// Events, Failed and P95 sum the hour up.
-func (m *metrics) Events() (n int) {
-	for _, x := range m.Data {
-		n += x.Count
-	}
-	return n
-}
-
-func (m *metrics) Failed() (n int) {
-	for _, x := range m.Data {
-		n += x.Failed
-	}
-	return n
 }

@@ -71,6 +71,9 @@ func (q *request) call(method, path string, values url.Values, in, out any) erro
 	q.c.API.ServeHTTP(a, r)
 	if a.status >= 400 {
 		p := &problem{Status: a.status}
+		if a.status == http.StatusServiceUnavailable && out != nil {
+			_ = json.Unmarshal(a.body.Bytes(), out) // readyz says why; others say it as a problem
+		}
 		if json.Unmarshal(a.body.Bytes(), p) != nil || p.Short == "" {
 			p.Short, p.Message = fmt.Sprint("HTTP ", a.status), "The service gave no reason."
 		}
