@@ -258,6 +258,7 @@ func TestAdmit(t *testing.T) {
 func TestStream(t *testing.T) {
 	d := open(t)
 	first := d.signed(created).at("data.event_id").(string)
+	missed := d.signed(strings.Replace(created, "John", "Joan", 1)).at("data.event_id").(string) // before the client is back
 	req := d.request("GET", "/api/v1/stream?kind=contact.*", "", "Authorization", "Bearer "+adminToken, "Last-Event-ID", first)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -275,6 +276,9 @@ func TestStream(t *testing.T) {
 		return ""
 	}
 	next(": stream")
+	if got := next("id: "); got != missed {
+		t.Errorf("stream went on with %s, want %s", got, missed)
+	}
 	second := d.signed(strings.Replace(created, "John", "Jane", 1)).at("data.event_id").(string)
 	if got := next("id: "); got != second {
 		t.Errorf("stream sent %s, want %s", got, second)
