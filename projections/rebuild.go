@@ -82,10 +82,22 @@ func (v *view) build(ctx context.Context) error {
 			continue
 		}
 		if err := v.buildOne(ctx, g); err != nil {
-			return err
+			return errors.Join(err, v.quit(g))
 		}
 	}
 	return ctx.Err()
+}
+
+// quit ends the builder's care of g. One that was discarded meanwhile is
+// removed: left behind, it would be a preview again at the next start.
+func (v *view) quit(g *generation) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.at = nil
+	if v.building == g || v.serving.Load() == g {
+		return nil
+	}
+	return g.remove()
 }
 
 func (v *view) toBuild() *generation {
