@@ -42,12 +42,18 @@ func (c *demoCmd) Run(ctx context.Context, con *console) (err error) {
 	t.sandbox.Fault(ghltest.Fault{
 		Method: "PUT", Contact: refused, Status: 422, Message: "the sandbox refuses this contact, for the story's sake",
 	})
-	if err := (&teller{trial: t, out: con.out}).tell(ctx); err != nil {
+	if err := (&teller{trial: t, out: con.out}).tell(ctx); ctx.Err() != nil {
+		return nil // interrupted: that is no fault of the story
+	} else if err != nil {
 		return answerNo{fmt.Errorf("the story did not go as it should: %w", err)}
 	}
 	c.invite(con, t, dir)
-	if !c.Once {
-		<-ctx.Done()
+	if c.Once {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-t.ended: // Close says of what
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"os"
 	"strings"
 	"testing"
 
@@ -43,3 +45,23 @@ func TestStory(t *testing.T) {
 		}
 	}
 }
+
+// TestDemoInterrupted stops the demo in the middle of its story: that is no
+// fault of the story, and nothing stays behind.
+func TestDemoInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	t.Setenv("TMPDIR", t.TempDir())
+	var errw bytes.Buffer
+	if code := run(ctx, []string{"demo"}, nil, strings.NewReader(""), writer(func() { interrupt() }), &errw); code != 0 {
+		t.Fatalf("it ended with %d: %s", code, errw.String())
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// writer is told of each write.
+type writer func()
+
+func (w writer) Write(p []byte) (int, error) { w(); return len(p), nil }

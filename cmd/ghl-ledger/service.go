@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/ghlapi"
@@ -88,7 +89,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	s.forgetting = newForgetting(s.ledger, s.runner, cfg.DataDir)
 	head, err := s.ledger.Head(context.Background())
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.runner.Close())
 	}
 	s.wireOutbox(templates)
 	s.wireReads(head)
@@ -164,16 +165,25 @@ type doors struct{ public, admin net.Listener }
 // listen opens the doors of the configuration.
 func (c *Config) listen() (d doors, err error) {
 	if d.public, err = net.Listen("tcp", c.Listen); err != nil {
-		return d, fmt.Errorf("LEDGER_LISTEN: %w", err)
+		return d, cannotListen("LEDGER_LISTEN", err)
 	}
 	if c.AdminListen == c.Listen {
 		d.admin = d.public
 		return d, nil
 	}
 	if d.admin, err = net.Listen("tcp", c.AdminListen); err != nil {
-		return d, errors.Join(fmt.Errorf("LEDGER_ADMIN_LISTEN: %w", err), d.public.Close())
+		return d, errors.Join(cannotListen("LEDGER_ADMIN_LISTEN", err), d.public.Close())
 	}
 	return d, nil
+}
+
+// cannotListen says of which variable an address cannot be listened on, and
+// what to do if another program has it.
+func cannotListen(variable string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: %w: stop the other program, or set %s to a free address", variable, err, variable)
+	}
+	return fmt.Errorf("%s: %w", variable, err)
 }
 
 // Close closes doors that nobody serves.

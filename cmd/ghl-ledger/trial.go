@@ -29,13 +29,14 @@ type trial struct {
 	service *service
 	echoed  atomic.Int64 // updates that the sandbox sent back and the service answered
 	stop    context.CancelFunc
-	ended   chan error
+	ended   chan struct{} // closed when the service has ended, of err
+	err     error
 }
 
 // newTrial starts a trial in dir: on the addresses of the README where they
 // are free and wanted, else on any. Close ends it.
 func newTrial(ctx context.Context, dir string, log *slog.Logger, wellKnown bool) (t *trial, err error) {
-	t = &trial{ended: make(chan error, 1)}
+	t = &trial{ended: make(chan struct{})}
 	if t.cfg, err = defaults(); err != nil {
 		return nil, err
 	}
@@ -46,14 +47,17 @@ func newTrial(ctx context.Context, dir string, log *slog.Logger, wellKnown bool)
 	if err := t.listen(wellKnown); err != nil {
 		return nil, err
 	}
-	if err := t.startSandbox(); err != nil {
+	if err := t.startSandbox(log); err != nil {
 		return nil, errors.Join(err, t.doors.Close())
 	}
 	if t.service, err = openService(t.cfg, log, leave(log)); err != nil {
 		return nil, errors.Join(err, t.doors.Close(), t.remote.Close())
 	}
 	ctx, t.stop = context.WithCancel(ctx)
-	go func() { t.ended <- t.service.run(ctx, t.doors) }()
+	go func() {
+		defer close(t.ended)
+		t.err = t.service.run(ctx, t.doors)
+	}()
 	return t, nil
 }
 
@@ -73,7 +77,7 @@ func (t *trial) listen(wellKnown bool) (err error) {
 }
 
 // startSandbox starts the GoHighLevel, which sends our updates back as webhooks.
-func (t *trial) startSandbox() error {
+func (t *trial) startSandbox(log *slog.Logger) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -81,7 +85,11 @@ func (t *trial) startSandbox() error {
 	t.cfg.APIBaseURL = "http://" + l.Addr().String()
 	t.sandbox = ghltest.New(ghltest.Options{Webhook: ghltest.Webhook{To: t.echo, Secret: t.cfg.WebhookSecret[0]}})
 	t.remote = &http.Server{Handler: t.sandbox, ReadHeaderTimeout: 10 * time.Second}
-	go t.remote.Serve(l)
+	go func() {
+		if err := t.remote.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the sandbox has ended", "err", err)
+		}
+	}()
 	return nil
 }
 
@@ -112,7 +120,8 @@ func (t *trial) deliver(ctx context.Context, body []byte) (received, error) {
 // Close drains the service and ends the sandbox.
 func (t *trial) Close() error {
 	t.stop()
-	err := errors.Join(<-t.ended, t.remote.Close())
+	<-t.ended
+	err := errors.Join(t.err, t.remote.Close())
 	t.sandbox.Close()
 	return err
 }
