@@ -132,9 +132,18 @@ type ledgerView struct {
 	Bytes   int64      `json:"bytes"`
 	Oldest  *time.Time `json:"oldest"`
 	Newest  *time.Time `json:"newest"`
+	Backup  *time.Time `json:"newest_backup_at"` // null: none by schedule
 	Storage any        `json:"storage,omitempty"`
 
 	Verified any `json:"verified,omitempty"` // every entry was looked at, by request
+}
+
+// alerts lists what the operators were alerted of since the start.
+func (a *api) alerts(*http.Request, httprouter.Params) (any, error) {
+	if a.Alerts == nil {
+		return nil, &notConfigured
+	}
+	return list[Raised]{Data: orEmpty(a.Alerts())}, nil
 }
 
 // ledger shows where the ledger ends: with its head kept elsewhere, a later
@@ -150,6 +159,11 @@ func (a *api) ledger(r *http.Request, _ httprouter.Params) (any, error) {
 	}
 	if a.Size != nil {
 		v.Bytes = a.Size()
+	}
+	if a.NewestBackup != nil {
+		if at := a.NewestBackup(); !at.IsZero() {
+			v.Backup = &at
+		}
 	}
 	if a.Verify != nil && r.URL.Query().Get("verify") == "true" {
 		if v.Verified, err = a.Verify(r.Context()); err != nil {

@@ -75,11 +75,13 @@ type Deps struct {
 	// Verify checks every entry, for GET ledger?verify=true; may be nil.
 	Verify func(ctx context.Context) (any, error)
 
-	Size        func() int64 // bytes of the ledger on the disk; may be nil
-	Alert       func(kind, text string)
-	MoreMetrics []func(w io.Writer) // written at the end of GET /metrics
-	Console     http.Handler        // served under /console; may be nil
-	Answered    func(r *http.Request, status int, body []byte)
+	Size         func() int64 // bytes of the ledger on the disk; may be nil
+	Alert        func(kind, text string)
+	Alerts       func() []Raised     // since the start, the newest first; may be nil
+	NewestBackup func() time.Time    // verified; zero if there is none; may be nil
+	MoreMetrics  []func(w io.Writer) // written at the end of GET /metrics
+	Console      http.Handler        // served under /console; may be nil
+	Answered     func(r *http.Request, status int, body []byte)
 }
 
 // Rate is how many per period; the zero Rate is no limit.
@@ -93,6 +95,17 @@ type Rate struct {
 type Caller struct {
 	Role      string `json:"role"`
 	RequestID string `json:"request_id"`
+}
+
+// Raised is what the operators were alerted of, and how often.
+type Raised struct {
+	Group    string    `json:"group"` // what is alerted as one
+	Severity string    `json:"severity"`
+	Title    string    `json:"title"`
+	Text     string    `json:"text"` // of the newest
+	Count    int       `json:"count"`
+	First    time.Time `json:"first_at"`
+	Last     time.Time `json:"last_at"`
 }
 
 // Forgetter destroys one contact's personal data everywhere. The entry that

@@ -76,6 +76,7 @@ func (s *surface) admin() {
 	s.stream("/stream", a.stream)
 	s.read("/audit", a.audits)
 	s.read("/ledger", a.ledger)
+	s.read("/alerts", a.alerts)
 	s.guarded("GET", "/backup", Administrator, a.backup)
 	s.guarded("GET", "/backup/keys", Administrator, a.backupKeys)
 

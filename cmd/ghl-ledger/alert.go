@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/nicholas-fedor/shoutrrr"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
@@ -27,8 +29,12 @@ type alerts struct {
 
 	mu     sync.Mutex
 	groups map[string]*alertGroup
+	raised []handlers.Raised // since the start, one a kind, the newest last
 	wake   chan struct{}
 }
+
+// alertsKept is how many kinds of alert are remembered for the console.
+const alertsKept = 50
 
 // alertGroup is one kind of alert that was sent and is being gathered.
 type alertGroup struct {
@@ -77,6 +83,7 @@ func (a *alerts) Alert(x outbox.Alert) {
 	text := fmt.Sprintf("[%s] %s\n%s", x.Severity, x.Title, x.Text)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.remember(x, time.Now())
 	if g, ok := a.groups[x.Group]; ok {
 		g.more += max(x.Count, 1)
 		g.newest = text
@@ -87,6 +94,28 @@ func (a *alerts) Alert(x outbox.Alert) {
 	case a.wake <- struct{}{}:
 	default:
 	}
+}
+
+// remember keeps x for Raised, in the place of older ones of its group.
+func (a *alerts) remember(x outbox.Alert, now time.Time) {
+	r := handlers.Raised{Group: x.Group, First: now}
+	if i := slices.IndexFunc(a.raised, func(r handlers.Raised) bool { return r.Group == x.Group }); i >= 0 {
+		r = a.raised[i]
+		a.raised = slices.Delete(a.raised, i, i+1)
+	}
+	r.Severity, r.Title, r.Text = string(x.Severity), x.Title, x.Text
+	r.Count, r.Last = r.Count+max(x.Count, 1), now
+	a.raised = append(a.raised, r)
+	a.raised = a.raised[max(0, len(a.raised)-alertsKept):]
+}
+
+// Raised returns the alerts since the start, the newest first.
+func (a *alerts) Raised() []handlers.Raised {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := slices.Clone(a.raised)
+	slices.Reverse(list)
+	return list
 }
 
 // Run sends what was raised until ctx ends, and then what is left.

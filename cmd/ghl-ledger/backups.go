@@ -119,6 +119,14 @@ func (b *backups) list() (times []time.Time, err error) {
 	return times, nil
 }
 
+// at returns when the newest verified backup was begun; zero if there is none.
+func (b *backups) at() time.Time {
+	if newest := b.newest.Load(); newest > 0 {
+		return time.Unix(newest, 0)
+	}
+	return time.Time{}
+}
+
 // warning says that the newest backup is too old; "" where that is as it should be.
 func (b *backups) warning(now time.Time) string {
 	newest := b.newest.Load()

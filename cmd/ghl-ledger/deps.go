@@ -32,7 +32,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Size:     func() int64 { return s.ledger.Stats().Bytes },
 		Verify:   s.verify,
 		Backup:   s.ledger, Reconciles: s.reconciles,
-		Alert: s.alert,
+		Alert: s.alert, Alerts: s.alerts.Raised, NewestBackup: s.backups.at,
 
 		MoreMetrics: []func(io.Writer){s.writeStorageMetrics, s.backups.writeMetrics},
 	}

@@ -20,9 +20,12 @@ type chart struct {
 
 type bar struct {
 	X, Y, Width, Height float64
-	Bad                 bool
+	Bad                 float64 // of the height, from below
 	Text                string
 }
+
+// BadY is where the part for what failed begins.
+func (b bar) BadY() float64 { return round2(b.Y + b.Height - b.Bad) }
 
 type dot struct {
 	X, Y float64
@@ -55,11 +58,15 @@ func minuteChart(list []metric, since, now time.Time) *chart {
 		if n == 0 {
 			continue
 		}
-		h := chartHeight * float64(n) / float64(most)
-		c.Bars = append(c.Bars, bar{
-			X: round2(float64(i)*step + step*.1), Y: round2(chartHeight - h), Width: round2(step * .8), Height: round2(h), Bad: failed[i] > 0,
+		h, bad := chartHeight*float64(n)/float64(most), chartHeight*float64(failed[i])/float64(most)
+		b := bar{
+			X: round2(float64(i)*step + step*.1), Y: round2(chartHeight - h), Width: round2(step * .8), Height: round2(h), Bad: round2(bad),
 			Text: fmt.Sprintf("%s: %s", since.Add(time.Duration(i)*time.Minute).UTC().Format("15:04"), plural(n, "webhook", "webhooks")),
-		})
+		}
+		if failed[i] > 0 {
+			b.Text += fmt.Sprintf(", %d failed", failed[i])
+		}
+		c.Bars = append(c.Bars, b)
 	}
 	return c
 }

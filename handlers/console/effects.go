@@ -48,7 +48,12 @@ type sender struct {
 		Call     string `json:"call"`
 		Reason   string `json:"reason"`
 	} `json:"holds"`
+	States map[string]int `json:"states"`
+	Oldest *time.Time     `json:"oldest_pending_at"` // null when nothing is pending
 }
+
+// Waiting is how many effects are due or wait for their next try.
+func (s sender) Waiting() int { return s.States["pending"] }
 
 func (c *console) effects(q *request) (page, error) {
 	p := effectsPage{Filter: pick(q.URL.Query(), "state", "contact_id", "location_id", "kind"), States: states}

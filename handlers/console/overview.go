@@ -12,6 +12,7 @@ type overviewPage struct {
 	Views   []projection
 	Dead    []group
 	Sender  sender
+	Alerts  []alert
 	Metrics *metrics // nil while the service does not count
 	Chart   *chart
 	Now     time.Time
@@ -29,6 +30,16 @@ type ledger struct {
 	Oldest *time.Time `json:"oldest"`
 	Newest *time.Time `json:"newest"`
 	Hash   string     `json:"hash"`
+	Backup *time.Time `json:"newest_backup_at"`
+}
+
+// alert is one kind of what the operators were alerted of.
+type alert struct {
+	Severity string     `json:"severity"`
+	Title    string     `json:"title"`
+	Text     string     `json:"text"`
+	Count    int        `json:"count"`
+	Last     *time.Time `json:"last_at"`
 }
 
 // DeadCount is how many dead letters wait for a person.
@@ -77,7 +88,11 @@ func (c *console) overview(q *request) (page, error) {
 			return page{}, err
 		}
 	}
-	p.Views, p.Dead = views.Data, dead.Data
+	var raised listOf[alert]
+	if err := q.get("/api/v1/alerts", nil, &raised); err != nil && !isMissing(err) {
+		return page{}, err
+	}
+	p.Views, p.Dead, p.Alerts = views.Data, dead.Data, raised.Data
 	if err := p.count(q); err != nil {
 		return page{}, err
 	}
