@@ -26,35 +26,62 @@ func TestPlatformSignatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wh, err := ghl.SignRSA(rsaKey, body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := ghl.Keys{AcceptRSA: true, PublicKeys: []ghl.PublicKey{
 		{Name: "ghl-ed25519", Ed25519: platformKey.Public().(ed25519.PublicKey)}, {Name: "ghl-rsa", RSA: &rsaKey.PublicKey},
 	}}
 	d, log := platform(t, func(deps *handlers.Deps) { deps.Keys = func() ghl.Keys { return keys } })
-	for _, right := range []struct{ scheme, header, other, value string }{
-		{"ed25519", "X-GHL-Signature", "X-WH-Signature", ghl.SignEd25519(platformKey, body)},
-		{"rsa", "X-WH-Signature", "X-GHL-Signature", wh},
+	for _, right := range []struct{ scheme, header, other, key string }{
+		{"ed25519", "X-GHL-Signature", "X-WH-Signature", "ghl-ed25519"},
+		{"rsa", "X-WH-Signature", "X-GHL-Signature", "ghl-rsa"},
 	} {
-		for _, tt := range wrongSignatures(right.header, right.other, right.value, string(body)) {
+		own := []byte(strings.ReplaceAll(string(body), `"webhookId": "`, `"webhookId": "`+right.scheme)) // a delivery of its own
+		value := ghl.SignEd25519(platformKey, own)
+		if right.scheme == "rsa" {
+			if value, err = ghl.SignRSA(rsaKey, own); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := len(entriesIn(t, log))
+		for _, tt := range wrongSignatures(right.header, right.other, value, string(own)) {
 			got := d.do(d.request("POST", "/webhooks/ghl", tt.body, tt.headers...))
 			if got.status != 401 || got.at("error") != "Invalid signature" {
 				t.Errorf("%s, %s: %d %s, want 401", right.scheme, tt.name, got.status, got.text)
 			}
 		}
-		if n := len(entriesIn(t, log)); right.scheme == "ed25519" && n != 0 {
-			t.Fatalf("%d entries of what was refused", n)
+		if n := len(entriesIn(t, log)); n != before {
+			t.Fatalf("%s: %d entries of what was refused", right.scheme, n-before)
 		}
-		got := d.do(d.request("POST", "/webhooks/ghl", string(body), right.header, right.value, right.other, "N/A"))
-		if got.status != 200 {
+		got := d.do(d.request("POST", "/webhooks/ghl", string(own), right.header, value, right.other, "N/A"))
+		if got.status != 200 || got.at("data.duplicate") != nil {
 			t.Errorf("%s: %d %s, want 200", right.scheme, got.status, got.text)
 		}
+		es := entriesIn(t, log)[before:]
+		if len(es) != 1 || es[0].Meta.Scheme != right.scheme || es[0].Meta.KeyName != right.key || string(es[0].Body) != string(own) {
+			t.Errorf("%s: entries %+v, want one, which says that %s verified it", right.scheme, es, right.key)
+		}
 	}
-	es := entriesIn(t, log)
-	if len(es) != 1 || es[0].Meta.Scheme != "ed25519" || es[0].Meta.KeyName != "ghl-ed25519" {
-		t.Errorf("entries %+v, want one, which says what verified it", es)
+}
+
+// TestLegacyRSAIsOff: what only the old key signed is refused where nobody has
+// turned it on.
+func TestLegacyRSAIsOff(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := ghl.Keys{PublicKeys: []ghl.PublicKey{{Name: "ghl-rsa", RSA: &rsaKey.PublicKey}}}
+	d, log := platform(t, func(deps *handlers.Deps) { deps.Keys = func() ghl.Keys { return keys } })
+	body, err := os.ReadFile("../testdata/webhooks/ghl.ContactCreate.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := ghl.SignRSA(rsaKey, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := d.do(d.request("POST", "/webhooks/ghl", string(body), "X-WH-Signature", value))
+	if got.status != 401 || len(entriesIn(t, log)) != 0 {
+		t.Errorf("answered %d %s, want 401 and nothing stored", got.status, got.text)
 	}
 }
 
