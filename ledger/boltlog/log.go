@@ -24,6 +24,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -182,8 +183,11 @@ func (l *Log) release() error {
 func (l *Log) closeBolt() error {
 	l.db.NoFreelistSync = false
 	err := l.db.Update(func(*bbolt.Tx) error { return nil })
-	if full(err) {
+	switch {
+	case full(err):
 		err = nil // the list is a convenience
+	case err != nil:
+		err = fmt.Errorf("%w at the end: %w", ledger.ErrDoubt, err)
 	}
 	return errors.Join(err, l.db.Close())
 }
