@@ -11,7 +11,6 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/enterprisehub/ghl-ledger/projections"
-	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 // deps is what the doors are built of.
@@ -27,7 +26,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Health:      lastHour{s.metrics},
 		Projections: s.runner, Leads: s.leads, Effects: s.pending,
 		Acts: s.acts(), Tasks: s.tasks, Resting: s.courier.Breaks, Outcomes: s.outcomes, Metrics: s.metrics, Forget: s.forgetting,
-		Rescorer: outbox.Rescore{Roll: s.leads, Scorer: scoring.DefaultCard()},
+		Rescorer: outbox.Rescore{Roll: s.leads, Models: s.models},
 		Storage:  func() any { return s.ledger.Stats() },
 		Size:     func() int64 { return s.ledger.Stats().Bytes },
 		Verify:   s.verify,

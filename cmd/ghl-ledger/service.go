@@ -37,6 +37,7 @@ type service struct {
 	leads      projections.LeadsView
 	outcomes   projections.OutcomesView
 	metrics    projections.MetricsView
+	models     projections.ModelsView
 	pending    outbox.PendingView
 	api        *ghlapi.Client
 	planner    *outbox.Planner
@@ -85,6 +86,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	s.leads = projections.LeadsView{Runner: s.runner, Meaning: meaning}
 	s.outcomes = projections.OutcomesView{Runner: s.runner, Meaning: meaning}
 	s.metrics = projections.MetricsView{Runner: s.runner}
+	s.models = projections.NewModelsView(s.runner)
 	s.pending = outbox.PendingView{Views: s.runner}
 	s.forgetting = newForgetting(s.ledger, s.runner, cfg.DataDir)
 	head, err := s.ledger.Head(context.Background())
@@ -114,7 +116,7 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 	c := s.cfg
 	s.api = c.callsWith(s.token)
 	s.planner = outbox.NewPlanner(outbox.PlannerConfig{
-		Log: s.ledger, Pending: s.pending, Leads: s.leads, Scorer: scoring.DefaultCard(), Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
+		Log: s.ledger, Pending: s.pending, Leads: s.leads, Models: s.models, Roll: s.leads, Mode: outbox.Mode(c.Effects), Logger: s.log,
 		Rules: outbox.Rules(outbox.RulesConfig{Sequences: c.Sequences, HotLeadTask: c.HotLeadTask, ReadText: scoring.ReadText}),
 	})
 	s.tasks = outbox.NewTasks(s.acts(), 0, s.log)

@@ -18,7 +18,7 @@ import (
 // openViews opens every view of a data directory.
 func openViews(dataDir string, from ledger.Reader, log *slog.Logger) (*projections.Runner, error) {
 	return projections.NewRunner(filepath.Join(dataDir, "views"), from, projections.Options{Logger: log},
-		projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{}, outbox.Pending{})
+		projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{}, projections.Models{}, outbox.Pending{})
 }
 
 // viewer is where views stand: the running service, or a stopped one's files.

@@ -125,7 +125,11 @@ func (b *batch) newCase(e ledger.Entry, ev ghl.Event, lead projections.Lead) (Ca
 	if s, ok := b.scores[lead.ContactID]; ok {
 		before = &s
 	}
-	score := scoreAnew(lead, before, b.Scorer)
+	by, err := b.scorer(e.Seq)
+	if err != nil {
+		return Case{}, err
+	}
+	score := scoreAnew(lead, before, by)
 	lead.Score = &score
 	b.scores[lead.ContactID] = score
 

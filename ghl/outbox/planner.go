@@ -37,14 +37,23 @@ type Scorer interface {
 	Score(scoring.Facts) scoring.Score
 }
 
-// PlannerConfig is what a Planner works with. Log, Pending, Leads and Scorer
-// are required.
+// Models is the models view, as far as the planner needs it.
+type Models interface {
+	// Wait returns once the view includes the entry with that seq.
+	Wait(ctx context.Context, seq ledger.Seq) error
+	// InForce returns the model that scores the entry with that seq.
+	InForce(at ledger.Seq) (*scoring.Model, error)
+}
+
+// PlannerConfig is what a Planner works with. Log, Pending, Leads and one of
+// Models and Scorer are required.
 type PlannerConfig struct {
 	Log     ledger.Log
 	Pending PendingView
 	Leads   Leads
-	Scorer  Scorer
-	Roll    Roll // the leads that a tick or a new model is answered for; nil answers for none
+	Models  Models // says which model scores an entry
+	Scorer  Scorer // scores every entry, where Models is nil
+	Roll    Roll   // the leads that a tick or a new model is answered for; nil answers for none
 	Rules   []Rule
 	Mode    Mode // Live where empty
 	Now     func() time.Time
@@ -184,7 +193,20 @@ func (p *Planner) catchUp(ctx context.Context, through ledger.Seq) error {
 	if err := p.Leads.Wait(ctx, through); err != nil {
 		return err
 	}
+	if p.Models != nil {
+		if err := p.Models.Wait(ctx, through); err != nil {
+			return err
+		}
+	}
 	return p.Pending.Wait(ctx, through)
+}
+
+// scorer returns what scores the entry with that seq.
+func (p *Planner) scorer(at ledger.Seq) (Scorer, error) {
+	if p.Models == nil {
+		return p.Scorer, nil
+	}
+	return p.Models.InForce(at)
 }
 
 // append writes drafts with the place that they reach. An append that failed

@@ -3,7 +3,9 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"math"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
@@ -15,8 +17,12 @@ import (
 // the score moved, and never a message.
 type Rescore struct {
 	Roll   Roll
-	Scorer Scorer
+	Models Models // the one in force now scores
+	Scorer Scorer // scores, where it is not nil
 }
+
+// Now is a place that no ledger reaches: what is in force there is so now.
+const Now = ledger.Seq(math.MaxInt64)
 
 // ScoreChange is one lead whose score would be another.
 type ScoreChange struct {
@@ -42,6 +48,14 @@ const maxSample = 20
 // Plan works the plan out for a location, or for all, and changes nothing.
 func (r Rescore) Plan(ctx context.Context, location string) (RescorePlan, error) {
 	p := RescorePlan{Moves: map[string]int{}, Sample: []ScoreChange{}}
+	by := r.Scorer
+	if by == nil {
+		m, err := r.Models.InForce(Now)
+		if err != nil {
+			return p, fmt.Errorf("plan a rescore: %w", err)
+		}
+		by = m
+	}
 	for after, more := "", true; more; more = after != "" {
 		leads, next, err := r.Roll.Roll(location, after, rollPage)
 		if err == nil {
@@ -52,7 +66,7 @@ func (r Rescore) Plan(ctx context.Context, location string) (RescorePlan, error)
 		}
 		for _, lead := range leads {
 			if lead.Score != nil {
-				p.add(lead, r.Scorer)
+				p.add(lead, by)
 			}
 		}
 		after = next
@@ -64,7 +78,7 @@ func (p *RescorePlan) add(lead projections.Lead, by Scorer) {
 	p.Leads++
 	before := *lead.Score
 	after := scoreAnew(lead, &before, by)
-	if !differs(before, after, wide[RescoreAsked]) {
+	if !differs(before, after, wide[RescoreAsked].sent) {
 		return
 	}
 	p.Changed++

@@ -16,18 +16,21 @@ type Roll interface {
 	Roll(location, after string, limit int) (leads []projections.Lead, next string, err error)
 }
 
-// wide has the kinds that are answered for every lead, and how far a score
-// must have moved to be recorded and sent, where neither tier nor first action
-// changed.
-var wide = map[string]float64{
-	ClockTicked:         5,
-	"model.promoted":    0.005,
-	"model.rolled_back": 0.005,
-	RescoreAsked:        0.005,
+// reach is how far a score must have moved to be recorded, and to be sent,
+// where neither tier nor first action changed. A score by another model is
+// always recorded: it is that model's.
+type reach struct{ recorded, sent float64 }
+
+// wide has the kinds that are answered for every lead.
+var wide = map[string]reach{
+	ClockTicked:                     {5, 5},
+	projections.KindModelPromoted:   {0.005, 5},
+	projections.KindModelRolledBack: {0.005, 5},
+	RescoreAsked:                    {0.005, 0.005},
 }
 
 // fansOut reports whether an entry is answered for every lead.
-func fansOut(e ledger.Entry) bool { return wide[e.Kind] != 0 }
+func fansOut(e ledger.Entry) bool { return wide[e.Kind] != reach{} }
 
 // rollPage is how many leads are answered in one append.
 const rollPage = 128
@@ -74,11 +77,15 @@ func (b *batch) rescore(e ledger.Entry, lead projections.Lead) error {
 		return nil
 	}
 	c, err := b.newCase(e, ghl.Event{Type: ClockTicked, Time: e.Occurred}, lead)
-	if err != nil || !differs(*c.Before, *c.Lead.Score, wide[e.Kind]) {
+	far, other := wide[e.Kind], c.Before != nil && c.Before.ModelID != c.Lead.Score.ModelID
+	if err != nil || !other && !differs(*c.Before, *c.Lead.Score, far.recorded) {
 		return err
 	}
 	if err := b.add(LeadScored, "scored:"+ledger.FormatID(e.ID)+":"+lead.ContactID, c, scored(c)); err != nil {
 		return err
+	}
+	if !differs(*c.Before, *c.Lead.Score, far.sent) {
+		return nil
 	}
 	return b.ask(c)
 }

@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	w.t.Helper()
 	runner, err := projections.NewRunner(filepath.Join(w.dir, "views"), w.log,
-		projections.Options{Logger: slog.New(slog.DiscardHandler)}, w.fold, projections.NewLeads(meaning))
+		projections.Options{Logger: slog.New(slog.DiscardHandler)}, w.fold, projections.NewLeads(meaning), projections.Models{})
 	if err != nil {
 		w.t.Fatalf("after %s: %v", w.since(), err)
 	}

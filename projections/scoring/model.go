@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 )
 
 // The kinds of models, in the order of the stages.
@@ -94,6 +95,30 @@ func (m Model) Ready() (*Model, error) {
 		m.id = m.card.ID()
 	}
 	return &m, nil
+}
+
+var builtInModel = sync.OnceValue(func() *Model {
+	m, err := Model{Format: 1, Kind: KindPoints, FeatureSet: FeatureSet}.Ready()
+	if err != nil {
+		panic(fmt.Sprintf("scoring: the built-in model: %v", err))
+	}
+	return m
+})
+
+// BuiltIn returns the model that scores before another one does: the built-in
+// card.
+func BuiltIn() *Model { return builtInModel() }
+
+// PointsModel returns the model that a card alone makes. Its error names every
+// fault of the card.
+func PointsModel(card []byte) (*Model, error) {
+	if len(card) > MaxModelBytes {
+		return nil, fmt.Errorf("card: %d bytes, over %d", len(card), MaxModelBytes)
+	}
+	if _, err := ParseCard(card); err != nil {
+		return nil, err
+	}
+	return Model{Format: 1, Kind: KindPoints, FeatureSet: FeatureSet, Card: card}.Ready()
 }
 
 // Canonical is the model as JSON, always the same bytes: floats are exact.

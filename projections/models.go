@@ -1,0 +1,183 @@
+package projections
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"go.etcd.io/bbolt"
+)
+
+// Kinds of the entries about models.
+const (
+	KindModelTrained    = "model.trained"
+	KindModelPromoted   = "model.promoted"
+	KindModelRejected   = "model.rejected"
+	KindModelRolledBack = "model.rolled_back"
+)
+
+// ModelTrained is the body of model.trained: the whole model, so that a replay
+// trains nothing.
+type ModelTrained struct {
+	Model json.RawMessage `json:"model"`          // canonical, see scoring.Model
+	Card  json.RawMessage `json:"card,omitempty"` // what is known of it: a training.ModelCard
+	By    string          `json:"by"`             // where it comes from: one of the constants By…
+}
+
+// ModelDecision is the body of model.promoted, model.rejected and
+// model.rolled_back.
+type ModelDecision struct {
+	ModelID string `json:"model_id"`
+	To      string `json:"to,omitempty"` // of a roll-back: the model in force instead
+	By      string `json:"by"`           // one of the constants By…
+	Reason  string `json:"reason"`
+}
+
+// Where models come from, and who decides about them.
+const (
+	ByGate     = "gate"      // a training, and what its gate said
+	ByPerson   = "person"    // through the API or a command
+	ByImport   = "import"    // a model folder that a person brought
+	ByCardFile = "card file" // card.json in the data directory
+	ByMonitor  = "monitor"   // a live model no longer does what it promised
+)
+
+// Models folds the entries about models into every model that there is, and
+// which one is in force at each place of the log. Before the first promotion
+// that is the points card that is built in.
+//
+// Its buckets:
+//
+//	models  id → modelRow
+//	reigns  seq, big endian → id of the model in force from that entry on
+//	facts   file → id of the points model that the card file last asked for
+type Models struct{}
+
+var _ Projection = Models{}
+
+// ModelsName is the name of the models view.
+const ModelsName = "models"
+
+// Name implements Projection.
+func (Models) Name() string { return ModelsName }
+
+// Version implements Projection.
+func (Models) Version() int { return 1 }
+
+// modelRow is what the view keeps of a model.
+type modelRow struct {
+	ModelTrained
+	Seq     ledger.Seq    `json:"seq"`
+	Event   string        `json:"event"`
+	At      time.Time     `json:"at"`
+	Status  string        `json:"status,omitempty"` // by the last decision; see ModelInfo
+	Last    ModelDecision `json:"last,omitzero"`
+	Decided string        `json:"decided,omitempty"` // its entry
+	Since   time.Time     `json:"since,omitzero"`
+}
+
+// Apply implements Projection.
+func (Models) Apply(tx *bbolt.Tx, e ledger.Entry) error {
+	kinds := []string{KindModelTrained, KindModelPromoted, KindModelRejected, KindModelRolledBack}
+	if !slices.Contains(kinds, e.Kind) || e.Erased {
+		return nil
+	}
+	f := modelFold{rows{tx}, e}
+	if e.Kind == KindModelTrained {
+		return f.trained()
+	}
+	var d ModelDecision
+	if err := json.Unmarshal(e.Body, &d); err != nil {
+		return fmt.Errorf("%s: %w", e.Kind, err)
+	}
+	return f.decided(d)
+}
+
+type modelFold struct {
+	rows
+	e ledger.Entry
+}
+
+// trained keeps a model. One that this binary cannot read is parked, and what
+// promotes it too: the model before it goes on scoring, and people are told.
+func (f modelFold) trained() error {
+	row := modelRow{Seq: f.e.Seq, Event: ledger.FormatID(f.e.ID), At: f.e.Occurred.UTC(), Status: ModelTried}
+	if err := json.Unmarshal(f.e.Body, &row.ModelTrained); err != nil {
+		return fmt.Errorf("%s: %w", f.e.Kind, err)
+	}
+	m, err := scoring.ParseModel(row.Model)
+	if err != nil {
+		return err
+	}
+	if known, err := f.get("models", []byte(m.ID()), &modelRow{}); known || err != nil {
+		return err
+	}
+	return f.put("models", []byte(m.ID()), row)
+}
+
+func (f modelFold) decided(d ModelDecision) error {
+	var err error
+	switch f.e.Kind {
+	case KindModelRejected:
+		return f.mark(d.ModelID, ModelRejected, d)
+	case KindModelPromoted:
+		if d.By == ByCardFile {
+			err = f.put("facts", []byte("file"), d.ModelID)
+		}
+		if err == nil {
+			err = f.reign(d.ModelID, d)
+		}
+	default:
+		if err = f.mark(d.ModelID, ModelRolledBack, d); err == nil {
+			err = f.reign(d.To, d)
+		}
+	}
+	return err
+}
+
+// reign puts a model in force from this entry on.
+func (f modelFold) reign(id string, d ModelDecision) error {
+	before := f.reigning(f.e.Seq)
+	if before != id && f.e.Kind == KindModelPromoted {
+		if err := f.mark(before, ModelReplaced, d); err != nil {
+			return err
+		}
+	}
+	if err := f.mark(id, ModelServing, d); err != nil {
+		return err
+	}
+	return f.putRaw("reigns", seqKey(f.e.Seq), []byte(id))
+}
+
+// mark notes a decision about a model. The one that is built in needs no row.
+func (f modelFold) mark(id, status string, d ModelDecision) error {
+	var row modelRow
+	known, err := f.get("models", []byte(id), &row)
+	if err != nil || !known && id == scoring.BuiltIn().ID() {
+		return err
+	}
+	if !known {
+		return fmt.Errorf("%s: there is no model %q", f.e.Kind, id)
+	}
+	row.Status, row.Last, row.Decided, row.Since = status, d, ledger.FormatID(f.e.ID), f.e.Occurred.UTC()
+	return f.put("models", []byte(id), row)
+}
+
+// reigning is the id of the model in force at a place.
+func (r rows) reigning(at ledger.Seq) string {
+	b := r.tx.Bucket([]byte("reigns"))
+	if b == nil {
+		return scoring.BuiltIn().ID()
+	}
+	k, v := seekBefore(b.Cursor(), seqKey(at+1))
+	if k == nil {
+		return scoring.BuiltIn().ID()
+	}
+	return string(v)
+}
+
+func seqKey(at ledger.Seq) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at)) }

@@ -1,0 +1,229 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"go.etcd.io/bbolt"
+)
+
+// ModelsView reads the models view. Safe for concurrent use; make it with
+// NewModelsView.
+//
+//	InForce(seq)    the model that scores the entry at that place
+//	List()          every model, the newest first
+//	Get(id)         one with its card
+//	Wait(ctx, seq)  until the view has folded the entry
+type ModelsView struct {
+	runner *Runner
+	parsed *parsedModels
+}
+
+// parsedModels keeps the models that were asked for ready to score.
+type parsedModels struct {
+	mu   sync.Mutex
+	byID map[string]*scoring.Model
+}
+
+// NewModelsView returns a view on what runner folds.
+func NewModelsView(runner *Runner) ModelsView {
+	return ModelsView{runner, &parsedModels{byID: map[string]*scoring.Model{}}}
+}
+
+// The states of a model.
+const (
+	ModelTried      = "trained" // and nothing was decided about it
+	ModelRejected   = "rejected"
+	ModelServing    = "serving"
+	ModelReplaced   = "replaced"
+	ModelRolledBack = "rolled_back"
+)
+
+// ModelInfo is a model in the API's form.
+type ModelInfo struct {
+	ID         string          `json:"id"`
+	Kind       string          `json:"kind"` // points, points_platt, logistic
+	FeatureSet string          `json:"feature_set"`
+	Status     string          `json:"status"`
+	By         string          `json:"by"`       // where it comes from
+	Decided    string          `json:"decided"`  // who last decided about it, and
+	Reason     string          `json:"reason"`   // why
+	EventID    string          `json:"event_id"` // the entry that carries it; empty of the one built in
+	Trained    *time.Time      `json:"trained_at"`
+	Since      *time.Time      `json:"since"` // when its state began
+	Card       json.RawMessage `json:"card"`  // what is known of it; null in lists, and of a points card
+}
+
+// ErrNoModel is the id of no model.
+var ErrNoModel = errors.New("no such model")
+
+// Wait returns once the view has folded the entry at seq.
+func (v ModelsView) Wait(ctx context.Context, seq ledger.Seq) error {
+	return v.runner.Wait(ctx, ModelsName, seq)
+}
+
+// InForce returns the model that scores the entry at that place. The entry
+// that promotes a model is itself answered by that model.
+func (v ModelsView) InForce(at ledger.Seq) (m *scoring.Model, err error) {
+	err = v.view(func(r rows) error {
+		m, err = v.model(r, r.reigning(at))
+		return err
+	})
+	return m, err
+}
+
+// Before returns the id of the model that was in force before the one that is
+// now: where a roll-back leads to.
+func (v ModelsView) Before() (id string, err error) {
+	err = v.view(func(r rows) error {
+		id = scoring.BuiltIn().ID()
+		b := r.tx.Bucket([]byte("reigns"))
+		if b == nil {
+			return nil
+		}
+		c := b.Cursor()
+		_, now := c.Last()
+		for k, was := c.Prev(); k != nil; k, was = c.Prev() {
+			if string(was) != string(now) {
+				id = string(was)
+				return nil
+			}
+		}
+		return nil
+	})
+	return id, err
+}
+
+// CardFile returns the model that the card file last asked for: the one that is
+// built in if it never did.
+func (v ModelsView) CardFile() (m *scoring.Model, err error) {
+	err = v.view(func(r rows) error {
+		id := ""
+		if _, err := r.get("facts", []byte("file"), &id); err != nil {
+			return err
+		}
+		m, err = v.model(r, cmp.Or(id, scoring.BuiltIn().ID()))
+		return err
+	})
+	return m, err
+}
+
+// Model returns a model ready to score, or ErrNoModel.
+func (v ModelsView) Model(id string) (m *scoring.Model, err error) {
+	err = v.view(func(r rows) error {
+		m, err = v.model(r, id)
+		return err
+	})
+	return m, err
+}
+
+func (v ModelsView) model(r rows, id string) (*scoring.Model, error) {
+	if id == scoring.BuiltIn().ID() {
+		return scoring.BuiltIn(), nil
+	}
+	v.parsed.mu.Lock()
+	defer v.parsed.mu.Unlock()
+	if m := v.parsed.byID[id]; m != nil {
+		return m, nil
+	}
+	var row modelRow
+	known, err := r.get("models", []byte(id), &row)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, fmt.Errorf("%w: %s", ErrNoModel, id)
+	}
+	m, err := scoring.ParseModel(row.Model)
+	if err != nil {
+		return nil, err
+	}
+	v.parsed.byID[id] = m
+	return m, nil
+}
+
+// List returns every model without its card, the newest first, and the points
+// card that is built in last.
+func (v ModelsView) List() (list []ModelInfo, err error) {
+	err = v.view(func(r rows) error {
+		inForce := r.reigning(^ledger.Seq(0) - 1)
+		seqs := map[string]ledger.Seq{}
+		err := r.each("models", func(k, raw []byte) error {
+			var row modelRow
+			if err := unmarshalRow("models", raw, &row); err != nil {
+				return err
+			}
+			info, err := row.info(string(k), inForce)
+			info.Card, seqs[info.ID] = nil, row.Seq
+			list = append(list, info)
+			return err
+		})
+		slices.SortFunc(list, func(a, b ModelInfo) int { return cmp.Compare(seqs[b.ID], seqs[a.ID]) })
+		if id := scoring.BuiltIn().ID(); seqs[id] == 0 {
+			list = append(list, builtInInfo(inForce))
+		}
+		return err
+	})
+	return list, err
+}
+
+// Get returns a model with its card, or ErrNoModel.
+func (v ModelsView) Get(id string) (info ModelInfo, err error) {
+	err = v.view(func(r rows) error {
+		inForce := r.reigning(^ledger.Seq(0) - 1)
+		var row modelRow
+		known, err := r.get("models", []byte(id), &row)
+		switch {
+		case err != nil:
+			return err
+		case known:
+			info, err = row.info(id, inForce)
+			return err
+		case id == scoring.BuiltIn().ID():
+			info = builtInInfo(inForce)
+			return nil
+		}
+		return fmt.Errorf("%w: %s", ErrNoModel, id)
+	})
+	return info, err
+}
+
+func (row modelRow) info(id, inForce string) (ModelInfo, error) {
+	var m struct {
+		Kind       string
+		FeatureSet string `json:"feature_set"`
+	}
+	err := json.Unmarshal(row.Model, &m)
+	info := ModelInfo{
+		ID: id, Kind: m.Kind, FeatureSet: m.FeatureSet, Status: row.Status, By: row.By, EventID: row.Event,
+		Decided: row.Last.By, Reason: row.Last.Reason, Trained: &row.At, Card: row.Card,
+	}
+	if !row.Since.IsZero() {
+		info.Since = &row.Since
+	}
+	if id == inForce {
+		info.Status = ModelServing
+	}
+	return info, err
+}
+
+func builtInInfo(inForce string) ModelInfo {
+	m := scoring.BuiltIn()
+	info := ModelInfo{ID: m.ID(), Kind: m.Kind, FeatureSet: m.FeatureSet, Status: ModelReplaced, By: "built in"}
+	if info.ID == inForce {
+		info.Status = ModelServing
+	}
+	return info
+}
+
+func (v ModelsView) view(f func(rows) error) error {
+	return v.runner.View(ModelsName, func(tx *bbolt.Tx) error { return f(rows{tx}) })
+}
