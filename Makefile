@@ -8,6 +8,7 @@
 #   make load     every view rebuilt beside 200 events/s (EVENTS=100000)
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
 #   make chaos    effects: 500 seeds of faults and stops, every crash point
+#   make fuzz     every fuzz target for a minute each (FUZZTIME=60s)
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
@@ -17,12 +18,13 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CYCLES      ?= 1000
 FLIPS       ?= 10000
 EVENTS      ?= 100000
+FUZZTIME    ?= 60s
 
 export CGO_ENABLED ?= 0
 
 BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture chaos build release clean
+.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture chaos fuzz build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -71,6 +73,15 @@ quick:
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...
+
+# Every Fuzz function that there is, one after the other, until one finds
+# something; go test leaves the input that did it in testdata/fuzz.
+fuzz:
+	@grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*:func | |' | sort | { \
+	  while read -r dir target; do \
+	    echo "== $$dir $$target, $(FUZZTIME)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 1 $$dir || exit 1; \
+	  done; }
 
 load:
 	LEDGER_REBUILD_EVENTS=$(EVENTS) $(GO) test -count 1 -v -timeout 60m -run '^TestRebuildUnderLoad$$' ./cmd/ghl-ledger

@@ -11,11 +11,19 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl"
 )
 
-// FuzzParseEvent: whatever is sent, there is an event or all its faults, the
-// same each time, and nothing in it breaks a path, a key or a log line.
-func FuzzParseEvent(f *testing.F) {
+func FuzzSeed(f *testing.F)     { fuzzDialect(f, ghl.Seed) }
+func FuzzFlat(f *testing.F)     { fuzzDialect(f, ghl.Flat) }
+func FuzzGuide(f *testing.F)    { fuzzDialect(f, ghl.Guide) }
+func FuzzWorkflow(f *testing.F) { fuzzDialect(f, ghl.Workflow) }
+
+// fuzzDialect begins with the fixtures of one dialect. Whatever is sent, there
+// is an event or all its faults, the same each time, and nothing in it breaks a
+// path, a key or a log line.
+func fuzzDialect(f *testing.F, d ghl.Dialect) {
 	for _, fix := range fixtures(f) {
-		f.Add(fix.body, fix.hint())
+		if fix.dialect == string(d) {
+			f.Add(fix.body, fix.hint())
+		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, hint string) {
 		before := string(body)
@@ -27,12 +35,21 @@ func FuzzParseEvent(f *testing.F) {
 		if string(body) != before {
 			t.Fatalf("the body was changed")
 		}
+		checkKey(t, ghl.DeliveryKey(ev, body))
 		if err != nil {
 			checkFaults(t, err)
 			return
 		}
 		checkEvent(t, ev)
 	})
+}
+
+// checkKey holds what the ledger asks of a key, and a line of the log of it.
+func checkKey(t *testing.T, key string) {
+	t.Helper()
+	if len(key) == 0 || len(key) > 512 || strings.ContainsAny(key, "\r\n\x00") || !utf8.ValidString(key) {
+		t.Fatalf("key %q", key)
+	}
 }
 
 func checkFaults(t *testing.T, err error) {

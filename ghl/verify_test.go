@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -207,38 +208,51 @@ func looseBits(s string) string {
 	return s[:i] + string(s[i]+1) + s[i+1:]
 }
 
+// FuzzVerify: no signature that nobody made is taken, whatever stands in the
+// headers, and what is explained of it is what was decided.
 func FuzzVerify(f *testing.F) {
-	f.Add(ghl.SignHMAC("new", stamp, body), stamp, "", "Bearer tok-c", true)
-	f.Add(ghl.SignEd25519(edKey, body), "", "N/A", "", false)
-	f.Fuzz(func(t *testing.T, sig, timestamp, wh, bearer string, workflow bool) {
+	f.Add(ghl.SignHMAC("new", stamp, body), stamp, "", "Bearer tok-c", true, false)
+	f.Add(ghl.SignHMAC("new", "", body), stamp, "", "tok-a", false, true)
+	f.Add(ghl.SignEd25519(edKey, body), "", "N/A", "", false, false)
+	f.Add("N/A", "", base64.StdEncoding.EncodeToString(make([]byte, 256)), "bearer  ", false, false)
+	f.Fuzz(func(t *testing.T, sig, timestamp, wh, bearer string, workflow, bodySigned bool) {
 		s := ghl.Signature{GHL: []string{sig}, WH: []string{wh}, Bearer: []string{bearer}, Workflow: workflow}
 		if timestamp != "" {
 			s.Timestamp = []string{timestamp}
 		}
-		v, err := testKeys().Verify(s, []byte(sig+wh), now)
+		keys, data := testKeys(), []byte(sig+wh) // signed by nobody, since it holds its own signature
+		keys.BodySigned = bodySigned
+		v, err := keys.Verify(s, data, now)
 		switch {
-		case err == nil && v.Scheme == ghl.SchemeToken:
+		case err == nil && v.Scheme == ghl.SchemeToken && workflow && strings.Contains(bearer, "tok-"):
 		case err == nil:
 			t.Errorf("Verify(%+v) = %v for a signature nobody made", s, v)
 		case !errors.Is(err, ghl.ErrSignature):
 			t.Errorf("Verify(%+v) error = %v, want ErrSignature", s, err)
 		}
+		if x := keys.Explain(s, data, now); x.Verified != (err == nil) || x.KeyName != v.KeyName {
+			t.Errorf("explained as %+v, decided %v, %v", x, v, err)
+		}
 	})
 }
 
+var digits = regexp.MustCompile(`^[0-9]{1,15}$`)
+
+// FuzzTimestamp: of timestamps that are rightly signed, exactly those are taken
+// that are unix seconds within the tolerance.
 func FuzzTimestamp(f *testing.F) {
-	for _, s := range []string{stamp, "-1", "+1", " 1", "1e10", "NaN", "0x10", strings.Repeat("9", 30), "1768059000.5"} {
-		f.Add(s)
+	for _, s := range []string{stamp, "-1", "+1", " 1", "1e10", "NaN", "0x10", strings.Repeat("9", 30), "1768059000.5", "000" + stamp, stamp + "\n"} {
+		f.Add(s, int64(0))
 	}
-	f.Fuzz(func(t *testing.T, timestamp string) {
+	f.Fuzz(func(t *testing.T, timestamp string, clock int64) {
+		at := now.Add(time.Duration(clock%1e12) * time.Microsecond)
 		s := ghl.Signature{GHL: []string{ghl.SignHMAC("new", timestamp, body)}, Timestamp: []string{timestamp}}
-		v, err := testKeys().Verify(s, body, now)
-		if err != nil {
-			return
-		}
-		n, parseErr := strconv.ParseInt(timestamp, 10, 64)
-		if parseErr != nil || n != v.SignedAt.Unix() || n < now.Unix()-300 || n > now.Unix()+300 {
-			t.Errorf("timestamp %q verified as %v", timestamp, v.SignedAt)
+		v, err := testKeys().Verify(s, body, at)
+		want := digits.MatchString(timestamp)
+		n, _ := strconv.ParseInt(timestamp, 10, 64)
+		want = want && n >= at.Unix()-300 && n <= at.Unix()+300
+		if want != (err == nil) || want && v.SignedAt.Unix() != n {
+			t.Errorf("timestamp %q at %v: %v, %v, want taken %v", timestamp, at, v.SignedAt, err, want)
 		}
 	})
 }

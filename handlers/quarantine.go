@@ -121,16 +121,18 @@ func kept(h http.Header) map[string]string {
 }
 
 // personOf is the address or number by which an erasure finds a body that
-// bears no contact: what the event names first of e-mail, phone and contact.
+// bears no contact: what the event names first of e-mail, phone, recipient and
+// contact. What is longer than the ledger takes is nobody's address, and must
+// not keep the delivery from being stored.
 func personOf(ev ghl.Event) string {
-	if ev.Contact != nil && ev.Contact.Email != nil && *ev.Contact.Email != "" {
-		return *ev.Contact.Email
+	var names []*string
+	if ev.Contact != nil {
+		names = append(names, ev.Contact.Email, ev.Contact.Phone)
 	}
-	if ev.Contact != nil && ev.Contact.Phone != nil && *ev.Contact.Phone != "" {
-		return *ev.Contact.Phone
+	for _, name := range append(names, &ev.Address, &ev.ContactID) {
+		if name != nil && *name != "" && len(*name) <= ledger.MaxName {
+			return *name
+		}
 	}
-	if ev.Address != "" {
-		return ev.Address
-	}
-	return ev.ContactID
+	return ""
 }

@@ -96,5 +96,5 @@ func (h *webhooks) tokenKey(ctx context.Context, del *delivery) (string, error) 
 	if del.verified.Scheme != ghl.SchemeToken || del.event.ID != "" {
 		return "", nil
 	}
-	return h.tokens.key(ctx, del.hint, del.body, del.arrived)
+	return h.tokens.key(ctx, string(del.event.Type), del.body, del.arrived)
 }

@@ -36,22 +36,6 @@ type delivery struct {
 	event    ghl.Event
 }
 
-// received is the answer to a delivery that is durable.
-type received struct {
-	Status  string       `json:"status"` // received
-	Message string       `json:"message"`
-	Data    receivedData `json:"data"`
-}
-
-type receivedData struct {
-	EventID      string  `json:"event_id,omitempty"`
-	QuarantineID string  `json:"quarantine_id,omitempty"`
-	Milliseconds float64 `json:"processing_time_ms"`
-	Duplicate    bool    `json:"duplicate,omitempty"`
-	Conflict     bool    `json:"conflict,omitempty"`
-	Quarantined  bool    `json:"quarantined,omitempty"`
-}
-
 // receive takes one delivery. Whatever goes wrong with one that may be
 // authentic, the answer is one after which its sender sends it again.
 func (h *webhooks) receive(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
@@ -65,7 +49,7 @@ func (h *webhooks) receive(w http.ResponseWriter, r *http.Request, p httprouter.
 // take verifies the bytes as they came, tells what they mean, makes them
 // durable, and only then says so.
 func (h *webhooks) take(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
-	del := &delivery{arrived: h.Now(), hint: p.ByName("type"), headers: r.Header}
+	del := &delivery{arrived: h.Now(), hint: hintOf(p), headers: r.Header}
 	if err := h.admit(r); err != nil {
 		return err
 	}
@@ -93,6 +77,12 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request, p httprouter.Par
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
+
+// maxHint bounds the type that a path names, which the ledger keeps beside the
+// body: a longer one is no type of ours, and no reason to lose the delivery.
+const maxHint = 128
+
+func hintOf(p httprouter.Params) string { return clipped(p.ByName("type"), maxHint) }
 
 // admit refuses what need not be read: the checks that cost nothing come first.
 func (h *webhooks) admit(r *http.Request) error {
@@ -273,33 +263,4 @@ func occurred(ev ghl.Event, v ghl.Verified, arrived time.Time) time.Time {
 		return arrived.UTC()
 	}
 	return at.UTC()
-}
-
-// receivedAs is the answer to what is in the ledger now.
-func receivedAs(got ledger.Appended, ev ghl.Event) received {
-	answer := received{Status: "received", Message: "stored", Data: receivedData{
-		EventID: ledger.FormatID(got.Entry.ID), Duplicate: !got.Added, Conflict: got.Entry.Meta.Conflict,
-	}}
-	switch {
-	case !got.Added:
-		answer.Message = "received before; nothing was stored again"
-	case got.Entry.Meta.Conflict:
-		answer.Message = "stored as an entry of its own: this webhookId came before with another body"
-	case !ev.Type.Known():
-		answer.Message = "stored; nothing handles events of this type"
-	}
-	return answer
-}
-
-// result names the answer in logs and metrics.
-func (a received) result(ev ghl.Event) string {
-	switch {
-	case a.Data.Duplicate:
-		return "duplicate"
-	case a.Data.Conflict:
-		return "conflict"
-	case !ev.Type.Known():
-		return "unknown"
-	}
-	return "received"
 }
