@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -19,10 +20,13 @@ import (
 // api answers operators and analysts.
 type api struct {
 	Deps
-	streams chan struct{} // one slot an open stream
+	streams  chan struct{} // one slot an open stream
+	document func() schema // made when it is first asked for
 }
 
-func newAPI(d Deps) *api { return &api{Deps: d, streams: make(chan struct{}, maxStreams)} }
+func newAPI(d Deps) *api {
+	return &api{Deps: d, streams: make(chan struct{}, maxStreams), document: sync.OnceValue(func() schema { return document(Routes()) })}
+}
 
 // list is the form of every list.
 type list[T any] struct {

@@ -265,6 +265,9 @@ func TestStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if err := theJudge().conforms(req, answer{resp.StatusCode, resp.Header, nil}); err != nil {
+		t.Error(err)
+	}
 	lines := bufio.NewScanner(resp.Body)
 	next := func(prefix string) string {
 		for lines.Scan() {

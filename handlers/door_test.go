@@ -100,6 +100,9 @@ func (d *door) do(req *http.Request) reply {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	if err := theJudge().conforms(req, answer{resp.StatusCode, resp.Header, b}); err != nil {
+		d.t.Errorf("%s %s: %d %s\nis not as openapi.json has it: %v", req.Method, req.URL, resp.StatusCode, b, err)
+	}
 	r := reply{status: resp.StatusCode, header: resp.Header, text: string(b)}
 	_ = json.Unmarshal(b, &r.body)
 	return r

@@ -122,6 +122,13 @@ type switched struct {
 	Reason     string `json:"reason"`
 }
 
+// switchedAnswer is what a pause or a resume came to.
+type switchedAnswer struct {
+	Paused     bool   `json:"paused"`
+	LocationID string `json:"location_id"`
+	AuditID    string `json:"audit_id"`
+}
+
 // pause stops what goes out to a location, or to all. Its audit entry is the
 // fact that the courier obeys.
 func (a *api) pause(r *http.Request, _ httprouter.Params) (any, error) {
@@ -142,5 +149,5 @@ func (a *api) turnSender(r *http.Request, kind string, paused bool) (any, error)
 		return nil, bad("location_id", "not one that this service serves")
 	}
 	by, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, location: in.LocationID})
-	return map[string]any{"paused": paused, "location_id": in.LocationID, "audit_id": ledger.FormatID(by)}, err
+	return switchedAnswer{paused, in.LocationID, ledger.FormatID(by)}, err
 }

@@ -195,6 +195,13 @@ func (a *api) optIn(r *http.Request, p httprouter.Params) (any, error) {
 	return a.setOptOut(r, p, projections.KindOptIn, false)
 }
 
+// optAnswer is what an opt-out or an opt-in came to.
+type optAnswer struct {
+	Contact string `json:"contact_id"`
+	Out     bool   `json:"opted_out"`
+	AuditID string `json:"audit_id"`
+}
+
 func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out bool) (any, error) {
 	contact := p.ByName("contact_id")
 	lead, err := a.leadOf(contact)
@@ -202,7 +209,7 @@ func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out b
 		return nil, err
 	}
 	id, err := a.onLead(r, lead, kind, nil)
-	return map[string]any{"contact_id": contact, "opted_out": out, "audit_id": id}, err
+	return optAnswer{contact, out, id}, err
 }
 
 // onLead records an act on a lead and returns its entry's id, once the view
@@ -214,6 +221,13 @@ func (a *api) onLead(r *http.Request, lead projections.Lead, kind string, detail
 	}
 	id, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, Details: details, subject: lead.ContactID, location: lead.LocationID})
 	return ledger.FormatID(id), err
+}
+
+// forgottenAnswer says that nothing of a contact is left.
+type forgottenAnswer struct {
+	Contact   string `json:"contact_id"`
+	Forgotten bool   `json:"forgotten"`
+	AuditID   string `json:"audit_id"`
 }
 
 // forget destroys a contact's personal data. The entry that says so comes
@@ -237,7 +251,7 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if err := a.Forget.Forget(context.WithoutCancel(r.Context()), lead); err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
-	return map[string]any{"contact_id": lead.ContactID, "forgotten": true, "audit_id": id}, nil
+	return forgottenAnswer{lead.ContactID, true, id}, nil
 }
 
 // PeopleOf returns the addresses by which bodies about the lead that bear no

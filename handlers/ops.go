@@ -20,11 +20,14 @@ func (o *ops) verify(w http.ResponseWriter, r *http.Request, _ httprouter.Params
 		return &Problem{Status: 429, Short: "Cannot store now", Code: "not_ready", Message: causes[0],
 			RetryAfter: 30 * time.Second, Data: map[string]any{"causes": causes}}
 	}
-	writeJSON(w, http.StatusOK, struct {
-		Status  string `json:"status"` // ready
-		Version string `json:"version"`
-	}{"ready", Version})
+	writeJSON(w, http.StatusOK, verifyAnswer{"ready", Version})
 	return nil
+}
+
+// verifyAnswer is what the seed's verify says.
+type verifyAnswer struct {
+	Status  string `json:"status"` // ready
+	Version string `json:"version"`
 }
 
 // health says how the last hour's webhooks fared.
@@ -61,8 +64,13 @@ func healthOf(h LastHour) healthAnswer {
 
 // alive says that the process answers, and no more.
 func (o *ops) alive(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) error {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+	writeJSON(w, http.StatusOK, aliveAnswer{"alive"})
 	return nil
+}
+
+// aliveAnswer is what GET /healthz says.
+type aliveAnswer struct {
+	Status string `json:"status"` // alive
 }
 
 // readyAnswer is what GET /readyz says, ready or not.

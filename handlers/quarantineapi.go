@@ -155,6 +155,15 @@ func (a *api) quarantined(r *http.Request, p httprouter.Params) (any, error) {
 	return detail, nil
 }
 
+// settled is what became of a quarantined delivery.
+type settled struct {
+	ID        string `json:"id"`
+	State     string `json:"state"`              // admitted or discarded
+	EventID   string `json:"event_id,omitempty"` // what it became
+	Duplicate bool   `json:"duplicate"`          // the same event was there before
+	AuditID   string `json:"audit_id"`
+}
+
 // discardQuarantined says that nothing will come of a delivery. Its audit entry
 // is the fact.
 func (a *api) discardQuarantined(r *http.Request, p httprouter.Params) (any, error) {
@@ -173,7 +182,7 @@ func (a *api) discardQuarantined(r *http.Request, p httprouter.Params) (any, err
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"id": ledger.FormatID(e.ID), "state": discarded, "audit_id": ledger.FormatID(id)}, nil
+	return settled{ID: ledger.FormatID(e.ID), State: discarded, AuditID: ledger.FormatID(id)}, nil
 }
 
 // admittedBody is the body of event.admitted.
@@ -212,7 +221,7 @@ func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error
 	id := ledger.FormatID(got[1].Entry.ID)
 	body, _ := json.Marshal(admittedBody{EventID: id}) // a string never fails
 	_, err = a.append(r.Context(), ledger.Draft{Kind: admittedKind, Key: "admitted:" + ledger.FormatID(e.ID), Cause: e.ID, Body: body})
-	return map[string]any{"id": ledger.FormatID(e.ID), "state": admitted, "event_id": id, "duplicate": !got[1].Added}, err
+	return settled{ledger.FormatID(e.ID), admitted, id, !got[1].Added, ledger.FormatID(got[0].Entry.ID)}, err
 }
 
 // admittedDraft is the quarantined delivery as an event, if it is one now.

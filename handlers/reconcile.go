@@ -39,6 +39,12 @@ func (in reconcileInput) reconcile() (o outbox.Reconcile, err error) {
 	return o, nil
 }
 
+// reconcileStarted is a run, and the entry that asked for it.
+type reconcileStarted struct {
+	outbox.ReconcileRun
+	AuditID string `json:"audit_id"`
+}
+
 // reconcile starts to read back: 202, and the run, which tells how far it is.
 func (a *api) reconcile(r *http.Request, _ httprouter.Params) (any, error) {
 	if a.Reconciles == nil {
@@ -62,10 +68,7 @@ func (a *api) reconcile(r *http.Request, _ httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return accepted{struct {
-		outbox.ReconcileRun
-		AuditID string `json:"audit_id"`
-	}{run, ledger.FormatID(id)}}, nil
+	return accepted{reconcileStarted{run, ledger.FormatID(id)}}, nil
 }
 
 // reconciles lists the runs of this process, the newest first.

@@ -24,10 +24,12 @@ func (r *reconciles) Get(id string) (outbox.ReconcileRun, error) {
 	if id != "reconcile_1" {
 		return outbox.ReconcileRun{}, outbox.ErrNoReconcile
 	}
-	return outbox.ReconcileRun{ID: id, State: outbox.TaskDone}, nil
+	return outbox.ReconcileRun{ID: id, State: outbox.TaskDone, Gaps: []outbox.Gap{}}, nil
 }
 
-func (r *reconciles) List() []outbox.ReconcileRun { return []outbox.ReconcileRun{{ID: "reconcile_1"}} }
+func (r *reconciles) List() []outbox.ReconcileRun {
+	return []outbox.ReconcileRun{{ID: "reconcile_1", State: outbox.TaskRunning, Gaps: []outbox.Gap{}}}
+}
 
 // TestReconcile: what may be asked, and what follows from it.
 func TestReconcile(t *testing.T) {

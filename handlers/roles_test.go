@@ -17,6 +17,7 @@ func TestRolesOfRoutes(t *testing.T) {
 		"POST /webhooks/ghl": true, "POST /webhooks/ghl/workflow/:type": true, "POST /webhooks/ghl/workflow/:type/:token": true,
 		"GET /webhooks/ghl/verify": true, "POST /webhooks/ghl/verify": true, "GET /webhooks/ghl/health": true,
 		"GET /healthz": true, "GET /readyz": true, "GET /metrics": true,
+		"GET /openapi.json": true,
 	}
 	// Reading these is an administrator's: whole copies and their keys.
 	secret := map[string]bool{"GET /api/v1/backup": true, "GET /api/v1/backup/keys": true}

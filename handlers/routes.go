@@ -61,6 +61,7 @@ func (s *surface) admin() {
 	a := newAPI(s.deps)
 	s.probes(&ops{s.deps})
 	s.handle("GET", "/metrics", a.metrics)
+	s.handle("GET", "/openapi.json", a.openAPI)
 
 	s.read("/leads", a.leads)
 	s.read("/leads/:contact_id", a.lead)

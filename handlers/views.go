@@ -73,6 +73,12 @@ func (a *api) diff(r *http.Request, p httprouter.Params) (any, error) {
 	return d, nil
 }
 
+// turned is a view that something was started on.
+type turned struct {
+	projections.Status
+	AuditID string `json:"audit_id"`
+}
+
 func (a *api) turn(r *http.Request, p httprouter.Params, act string, do func(name string) error) (any, error) {
 	var in reasoned
 	if err := input(r, &in); err != nil {
@@ -90,10 +96,7 @@ func (a *api) turn(r *http.Request, p httprouter.Params, act string, do func(nam
 		return nil, stateError(err)
 	}
 	status, err := a.statusOf(name)
-	return accepted{struct {
-		projections.Status
-		AuditID string `json:"audit_id"`
-	}{status, ledger.FormatID(id)}}, err
+	return accepted{turned{status, ledger.FormatID(id)}}, err
 }
 
 // stateError is err as a refusal by the state of its object, unless the table

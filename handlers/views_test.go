@@ -161,6 +161,7 @@ func (d *door) die(effect string) {
 		d.t.Fatal(err)
 	}
 	d.get("/api/v1/leads/contact_1?wait=" + ledger.FormatID(got[0].Entry.ID))
+	d.synced("effects") // wait is for the leads view
 }
 
 func TestOptOutAndSender(t *testing.T) {

@@ -1,0 +1,165 @@
+package handlers_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
+	"github.com/enterprisehub/ghl-ledger/handlers"
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+)
+
+// TestAlertsAreListed: what operators were alerted of.
+func TestAlertsAreListed(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	d := open(t, func(deps *handlers.Deps) {
+		deps.Alerts = func() []handlers.Raised {
+			return []handlers.Raised{{Group: "backup", Severity: "high", Title: "backup", Text: "no room", Count: 2, First: at, Last: at}}
+		}
+	})
+	if got := d.get("/api/v1/alerts"); got.status != 200 || !strings.Contains(got.text, "no room") {
+		t.Errorf("alerts: %d %s", got.status, got.text)
+	}
+}
+
+// copies writes copies that are known again.
+type copies struct{}
+
+func (copies) Backup(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "the ledger")
+	return err
+}
+
+func (copies) BackupKeys(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "the keys")
+	return err
+}
+
+// TestCopies: a copy is audited before a byte of it goes out.
+func TestCopies(t *testing.T) {
+	d := open(t, func(deps *handlers.Deps) { deps.Backup = copies{} })
+	for path, want := range map[string]string{"/api/v1/backup": "the ledger", "/api/v1/backup/keys": "the keys"} {
+		if got := d.get(path); got.status != 200 || got.text != want {
+			t.Errorf("%s: %d %q, want %q", path, got.status, got.text, want)
+		}
+	}
+	if kinds := strings.Join(d.kinds(), " "); strings.Count(kinds, "audit.backup") != 2 {
+		t.Errorf("the ledger has %s", kinds)
+	}
+}
+
+// forgetter notes whom it is told to forget.
+type forgetter struct{ forgotten []string }
+
+func (*forgetter) Prepare() error { return nil }
+
+func (f *forgetter) Forget(_ context.Context, leads ...projections.Lead) error {
+	for _, l := range leads {
+		f.forgotten = append(f.forgotten, l.ContactID)
+	}
+	return nil
+}
+
+// TestForget: the entry that says so is there, and the data is asked to go.
+func TestForget(t *testing.T) {
+	f := &forgetter{}
+	d := openWithViews(t, func(deps *handlers.Deps) { deps.Forget = f })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	got := d.post("/api/v1/leads/contact_1/forget", `{"reason":"asked us to"}`)
+	if got.status != 200 || got.at("forgotten") != true || len(f.forgotten) != 1 {
+		t.Errorf("forget: %d %s; forgotten %v", got.status, got.text, f.forgotten)
+	}
+}
+
+// TestRescore: a dry run says what would change, a real one is asked for in the
+// ledger.
+func TestRescore(t *testing.T) {
+	d := openWithViews(t, func(deps *handlers.Deps) {
+		deps.Rescorer = outbox.Rescore{Roll: deps.Leads, Scorer: scoring.DefaultCard()}
+	})
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	if got := d.post("/api/v1/rescore", `{"dry_run":true}`); got.status != 200 || got.at("leads") != 1.0 || got.at("audit_id") != nil {
+		t.Errorf("dry run: %d %s", got.status, got.text)
+	}
+	if got := d.post("/api/v1/rescore", `{"location_id":"location_1"}`); got.status != 202 || got.at("audit_id") == nil {
+		t.Errorf("rescore: %d %s", got.status, got.text)
+	}
+}
+
+// TestRelease: what is held is shown with its reason and goes when a person
+// says so.
+func TestRelease(t *testing.T) {
+	d := openWithViews(t)
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	d.synced("effects")
+	id := idsOf(d.get("/api/v1/effects?state=pending"))[0]
+	effect, _ := ledger.ParseID(id)
+	_, err := d.log.Append(t.Context(), ledger.Draft{Kind: outbox.Held, Key: "held:" + id, Subject: "contact_1", Location: "location_1",
+		Cause: effect, Body: []byte(`{"error":"a field is missing"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.synced("effects")
+	if got := d.get("/api/v1/effects/" + id); got.at("state") != "held" {
+		t.Fatalf("the effect: %d %s", got.status, got.text)
+	}
+	if got := d.post("/api/v1/effects/"+id+"/release", ""); got.status != 200 || got.at("state") != "pending" {
+		t.Errorf("release: %d %s", got.status, got.text)
+	}
+}
+
+// TestGenerations builds a view beside the one that serves: looked at and
+// thrown away, then taken, then taken back.
+func TestGenerations(t *testing.T) {
+	d := openWithViews(t)
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	const leads = "/api/v1/projections/leads/"
+	turn := func(act string) {
+		t.Helper()
+		if got := d.post(leads+act, ""); got.status != 202 {
+			t.Fatalf("%s: %d %s", act, got.status, got.text)
+		}
+	}
+	turn("preview")
+	d.untilView(t, "leads", func(v map[string]any) bool {
+		return v["rebuild"] != nil && v["rebuild"].(map[string]any)["ready"] == true
+	})
+	if got := d.get(leads + "diff"); got.status != 200 || got.at("changed") != 0.0 {
+		t.Errorf("diff: %d %s", got.status, got.text)
+	}
+	turn("discard")
+	d.untilView(t, "leads", func(v map[string]any) bool { return v["rebuild"] == nil })
+	turn("preview")
+	d.untilView(t, "leads", func(v map[string]any) bool {
+		return v["rebuild"] != nil && v["rebuild"].(map[string]any)["ready"] == true
+	})
+	var before any
+	d.untilView(t, "leads", func(v map[string]any) bool { before = v["generation"]; return true })
+	turn("accept")
+	d.untilView(t, "leads", func(v map[string]any) bool { return v["generation"] != before && v["rebuild"] == nil })
+	d.untilView(t, "leads", func(v map[string]any) bool { before = v["generation"]; return true })
+	// The generation before can be had again once its last reader has left it.
+	d.untilView(t, "leads", func(map[string]any) bool { return d.post(leads+"rollback", "").status == 202 })
+	d.untilView(t, "leads", func(v map[string]any) bool { return v["generation"] != before })
+}
+
+// untilView returns once a view is as it should be.
+func (d *door) untilView(t *testing.T, name string, is func(map[string]any) bool) {
+	t.Helper()
+	var last any
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for _, v := range d.get("/api/v1/projections").at("data").([]any) {
+			if view := v.(map[string]any); view["name"] == name {
+				if last = view; is(view) {
+					return
+				}
+			}
+		}
+	}
+	t.Fatalf("the view %s stays %v", name, last)
+}
