@@ -63,7 +63,7 @@ func (l *limiter) makeRoom(key string, now time.Time) {
 }
 
 // times is n times the rate. A location has a multiple of what one address may
-// send: with the same rate one address that floods would shut the others out.
+// send, which its addresses share (see shares).
 func (r Rate) times(n int) Rate { return Rate{N: n * r.N, Per: r.Per} }
 
 // limited is the answer to who must wait.

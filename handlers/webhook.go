@@ -22,8 +22,9 @@ const appendTimeout = 10 * time.Second
 // webhooks takes deliveries.
 type webhooks struct {
 	Deps
-	senders, locations *limiter
-	tokens             *tokens
+	senders   *limiter
+	locations *shares
+	tokens    *tokens
 }
 
 // delivery is one webhook on its way into the ledger.
@@ -64,7 +65,7 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request, p httprouter.Par
 	if cause != "" {
 		return h.quarantine(w, r, del, cause, fields)
 	}
-	if wait := h.locations.take(h.locationOf(del), del.arrived); wait > 0 {
+	if wait := h.locations.take(h.locationOf(del), senderOf(r, h.TrustedProxies), del.arrived); wait > 0 {
 		return limited(wait)
 	}
 	answer, err := h.keep(r.Context(), del)
