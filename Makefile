@@ -8,6 +8,7 @@
 #   make load     every view rebuilt beside 200 events/s (EVENTS=100000)
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)
 #   make chaos    effects: 500 seeds of faults and stops, every crash point
+#   make crowd    slow clients and a flood from one address, a sender at another (CROWD=20 seconds each way)
 #   make fuzz     every fuzz target for a minute each (FUZZTIME=60s)
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
@@ -19,12 +20,13 @@ CYCLES      ?= 1000
 FLIPS       ?= 10000
 EVENTS      ?= 100000
 FUZZTIME    ?= 60s
+CROWD       ?= 20
 
 export CGO_ENABLED ?= 0
 
 BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture chaos fuzz build release clean
+.PHONY: demo run test check fmt vet lint race browser quick bench eval arm64 load torture chaos crowd fuzz build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -82,6 +84,11 @@ fuzz:
 	    echo "== $$dir $$target, $(FUZZTIME)"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 1 $$dir || exit 1; \
 	  done; }
+
+# The last line says what the crowd did to the p99 of the sender that keeps to
+# the limit.
+crowd:
+	LEDGER_CROWD_SECONDS=$(CROWD) $(GO) test -count 1 -v -timeout 30m -run '^TestCrowd$$' ./cmd/ghl-ledger
 
 load:
 	LEDGER_REBUILD_EVENTS=$(EVENTS) $(GO) test -count 1 -v -timeout 60m -run '^TestRebuildUnderLoad$$' ./cmd/ghl-ledger
