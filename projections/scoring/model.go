@@ -235,9 +235,14 @@ func (m *Model) learned(f *Facts, s *Score) {
 // leastShown is the smallest part that is a reason of its own, in hundredths.
 const leastShown = 50
 
+// mostPoints is the most that one part can be, either way.
+const mostPoints = 1e6
+
 // parts are what each feature adds to 40, in hundredths, weightiest first.
 func (m *Model) parts(f *Facts, base float64) (total centi, reasons []Reason) {
-	point := func(z float64) centi { return hundredths(PointsPerDoubling / math.Ln2 * z) }
+	point := func(z float64) centi { // bounded, so that no sum of parts overflows
+		return hundredths(max(-mostPoints, min(PointsPerDoubling/math.Ln2*z, mostPoints)))
+	}
 	average := point(float64(m.Platt[0]*m.Intercept) + m.Platt[1] - base)
 	total = hundredths(Base) + average
 	rest := average
