@@ -10,6 +10,7 @@
 #   make chaos    effects: 500 seeds of faults and stops, every crash point
 #   make crowd    slow clients and a flood from one address, a sender at another (CROWD=20 seconds each way)
 #   make fuzz     every fuzz target for a minute each (FUZZTIME=60s)
+#   make promtool /metrics and the alert rules, by Prometheus's own tool (Debian)
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
@@ -58,6 +59,13 @@ race:
 # The console in a real browser; pictures of every page are left in .artifacts.
 browser:
 	CHROMIUM=$(BROWSER) $(GO) test -count=1 -tags browser -run TestConsole ./cmd/ghl-ledger
+
+# Prometheus's own tool, from Debian's package, on a running service's metrics
+# and on the alert rules. Nothing is installed.
+promtool:
+	mkdir -p .artifacts/promtool
+	cd .artifacts/promtool && { [ -e usr/bin/promtool ] || { apt-get download prometheus && dpkg -x prometheus_*.deb .; }; }
+	PROMTOOL=$(CURDIR)/.artifacts/promtool/usr/bin/promtool $(GO) test -count=1 -v -run '^TestMetrics$$' ./cmd/ghl-ledger
 
 # Kills under load, damaged copies, failing system calls (strace), a full disk
 # (root). What it prints has the seed to try again with.

@@ -116,6 +116,7 @@ func recovered(w *recorder, r *http.Request, v any) {
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
+	countPanic()
 	n := noteOf(r)
 	n.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 	n.result = "panic"

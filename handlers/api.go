@@ -25,6 +25,7 @@ type api struct {
 }
 
 func newAPI(d Deps) *api {
+	beginCounting()
 	return &api{Deps: d, streams: make(chan struct{}, maxStreams), document: sync.OnceValue(func() schema { return document(Routes()) })}
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,8 +30,25 @@ func countQuarantined(cause string) {
 	metrics.GetOrCreateCounter(fmt.Sprintf(`ghl_ledger_quarantined_total{cause=%q}`, cause)).Inc()
 }
 
+func countPanic() { metrics.GetOrCreateCounter(`ghl_ledger_panics_total`).Inc() }
+
 func countRefusedConnection() {
 	metrics.GetOrCreateCounter(`ghl_ledger_connections_refused_total`).Inc()
+}
+
+// beginCounting writes zeros where nothing was counted yet: what is alerted on
+// must be there before the first fault, or its first one is missed.
+func beginCounting() {
+	metrics.ExposeMetadata(true)
+	for _, name := range []string{"ghl_ledger_panics_total", "ghl_ledger_connections_refused_total"} {
+		metrics.GetOrCreateCounter(name)
+	}
+	for _, result := range []string{"received", "duplicate", "quarantined", "unauthorized", unstored.Code} {
+		metrics.GetOrCreateCounter(fmt.Sprintf(`ghl_ledger_webhooks_total{result=%q}`, result))
+	}
+	for _, cause := range []string{causeMalformed, causeApp, causeLocation, causeOld} {
+		metrics.GetOrCreateCounter(fmt.Sprintf(`ghl_ledger_quarantined_total{cause=%q}`, cause))
+	}
 }
 
 // isWebhook reports whether a route is one that GoHighLevel calls.
@@ -45,13 +63,15 @@ func takesWebhooks(route string) bool {
 // without anything personal.
 func (a *api) metrics(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	metrics.WritePrometheus(w, true)
-	a.writeLedgerMetrics(r, w)
-	a.writeViewMetrics(w)
-	a.writeOwedMetrics(w)
+	var text bytes.Buffer
+	metrics.WritePrometheus(&text, true)
+	a.writeLedgerMetrics(r, &text)
+	a.writeViewMetrics(&text)
+	a.writeOwedMetrics(&text)
 	for _, write := range a.MoreMetrics {
-		write(w)
+		write(&text)
 	}
+	_ = expose(w, text.Bytes()) // the client is gone: there is nobody to tell
 	return nil
 }
 
@@ -62,9 +82,14 @@ func (a *api) writeLedgerMetrics(r *http.Request, w io.Writer) {
 	}
 	metrics.WriteGaugeUint64(w, "ghl_ledger_head_seq", uint64(head.Seq))
 	causes, _ := a.Unready(r.Context())
-	ready := uint64(1)
-	if len(causes) > 0 {
-		ready = 0
+	metrics.WriteGaugeUint64(w, "ghl_ledger_ready", oneIf(len(causes) == 0))
+	metrics.WriteGaugeUint64(w, "ghl_ledger_draining", oneIf(a.Draining()))
+}
+
+// oneIf is a truth as a gauge has it.
+func oneIf(yes bool) uint64 {
+	if yes {
+		return 1
 	}
-	metrics.WriteGaugeUint64(w, "ghl_ledger_ready", ready)
+	return 0
 }

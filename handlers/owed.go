@@ -68,17 +68,9 @@ func (a *api) writeOwedMetrics(w io.Writer) {
 	for _, l := range s.Locations {
 		label := fmt.Sprintf("{location=%q}", l.Location)
 		metrics.WriteGaugeUint64(w, "ghl_ledger_effects_pending"+label, uint64(l.Pending))
-		metrics.WriteGaugeUint64(w, "ghl_ledger_location_stopped"+label, uint64(stopped(l)))
+		metrics.WriteGaugeUint64(w, "ghl_ledger_location_stopped"+label, oneIf(l.Paused || len(l.Holds) > 0))
 	}
 	if a.Resting != nil {
 		metrics.WriteGaugeUint64(w, "ghl_ledger_locations_resting", uint64(len(a.Resting())))
 	}
-}
-
-// stopped is 1 if a location's calls, or some of them, wait for a person.
-func stopped(l outbox.LocationStats) int {
-	if l.Paused || len(l.Holds) > 0 {
-		return 1
-	}
-	return 0
 }

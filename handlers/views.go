@@ -130,5 +130,6 @@ func (a *api) writeViewMetrics(w io.Writer) {
 		metrics.WriteGaugeFloat64(w, "ghl_ledger_projection_lag_seconds"+label, s.LagSeconds)
 		metrics.WriteGaugeUint64(w, "ghl_ledger_projection_parked"+label, uint64(s.Parked))
 		metrics.WriteGaugeUint64(w, "ghl_ledger_projection_generation"+label, uint64(s.Generation))
+		metrics.WriteGaugeUint64(w, "ghl_ledger_projection_halted"+label, oneIf(s.State == projections.Halted))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/nicholas-fedor/shoutrrr"
@@ -80,6 +81,7 @@ func schemes(urls []string) string {
 // sent. Alerts of one group are gathered after the first.
 func (a *alerts) Alert(x outbox.Alert) {
 	a.log.Error("alert", "severity", x.Severity, "group", x.Group, "title", x.Title, "text", x.Text, "count", max(x.Count, 1))
+	metrics.GetOrCreateCounter(fmt.Sprintf(`ghl_ledger_alerts_total{severity=%q}`, x.Severity)).Add(max(x.Count, 1))
 	text := fmt.Sprintf("[%s] %s\n%s", x.Severity, x.Title, x.Text)
 	a.mu.Lock()
 	defer a.mu.Unlock()

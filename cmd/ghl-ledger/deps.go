@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -46,8 +48,8 @@ func (s *service) alert(kind, text string) {
 func (s *service) writeStorageMetrics(w io.Writer) {
 	st := s.ledger.Stats()
 	for name, v := range map[string]float64{
-		"ghl_ledger_bytes":                 float64(st.Bytes),
-		"ghl_ledger_bytes_per_entry":       float64(st.Bytes) / float64(max(st.Head.Seq, 1)),
+		"ghl_ledger_file_bytes":            float64(st.Bytes),
+		"ghl_ledger_entry_bytes":           float64(st.Bytes) / float64(max(st.Head.Seq, 1)),
 		"ghl_ledger_free_bytes":            float64(st.Free),
 		"ghl_ledger_waiting_drafts":        float64(st.Waiting),
 		"ghl_ledger_oldest_reader_seconds": st.OldestReader.Seconds(),
@@ -55,6 +57,7 @@ func (s *service) writeStorageMetrics(w io.Writer) {
 		metrics.WriteGaugeFloat64(w, name, v)
 	}
 	metrics.WriteCounterUint64(w, "ghl_ledger_commits_total", st.Commits)
+	metrics.WriteGaugeUint64(w, fmt.Sprintf("ghl_ledger_build_info{version=%q,go=%q}", cmp.Or(buildVersion, "dev"), runtime.Version()), 1)
 }
 
 // unready says why nothing can be appended, and what an operator should know.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 )
@@ -30,9 +31,5 @@ func versionLine() string {
 			revision = " " + s.Value[:min(12, len(s.Value))]
 		}
 	}
-	build := buildVersion
-	if build == "" {
-		build = "dev"
-	}
-	return fmt.Sprintf("ghl-ledger %s (build %s%s, %s)", serviceVersion, build, revision, info.GoVersion)
+	return fmt.Sprintf("ghl-ledger %s (build %s%s, %s)", serviceVersion, cmp.Or(buildVersion, "dev"), revision, info.GoVersion)
 }
