@@ -104,7 +104,6 @@ func typed(line string) (words []string) {
 
 // ownTests are commands that no script runs, and where they are tried instead.
 var ownTests = map[string]string{
-	"bench":  "it measures, and answers nothing that could be wrong",
 	"export": "projections/export has its formats, and each has a test of its bytes",
 	"model":  "projections/training has its trainer and gate, and their tests",
 }

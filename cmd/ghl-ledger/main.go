@@ -55,6 +55,7 @@ type cli struct {
 	GHL         ghlCmd         `cmd:"" name:"ghl" help:"What GoHighLevel has, and what its token may do."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Read back from GoHighLevel what the ledger missed."`
 	Completion  completionCmd  `cmd:"" help:"Print the script that completes this program's commands in your shell."`
+	Bench       benchCmd       `cmd:"" help:"Measure what a service would do on this machine."`
 	Rescore     rescoreCmd     `cmd:"" help:"Score every lead anew, and send what differs."`
 	Forget      forgetCmd      `cmd:"" help:"Destroy one contact's personal data everywhere."`
 }
