@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 	"go.etcd.io/bbolt"
@@ -54,7 +54,8 @@ const (
 //
 //	models  id → modelRow
 //	reigns  seq, big endian → id of the model in force from that entry on
-//	facts   file → id of the points model that the card file last asked for
+//	facts   file → id of the points model that the card file last asked for,
+//	        seen → Seen
 type Models struct{}
 
 var _ Projection = Models{}
@@ -82,11 +83,17 @@ type modelRow struct {
 
 // Apply implements Projection.
 func (Models) Apply(tx *bbolt.Tx, e ledger.Entry) error {
-	kinds := []string{KindModelTrained, KindModelPromoted, KindModelRejected, KindModelRolledBack}
-	if !slices.Contains(kinds, e.Kind) || e.Erased {
+	f := modelFold{rows{tx}, e}
+	switch e.Kind {
+	case string(ghl.OpportunityWon), string(ghl.OpportunityLost), kindTicked:
+		return f.see()
+	case KindModelTrained, KindModelPromoted, KindModelRejected, KindModelRolledBack:
+		if e.Erased {
+			return nil
+		}
+	default:
 		return nil
 	}
-	f := modelFold{rows{tx}, e}
 	if e.Kind == KindModelTrained {
 		return f.trained()
 	}
@@ -95,6 +102,44 @@ func (Models) Apply(tx *bbolt.Tx, e ledger.Entry) error {
 		return fmt.Errorf("%s: %w", e.Kind, err)
 	}
 	return f.decided(d)
+}
+
+// Seen is what says whether it is time to train: by entries, never the clock.
+type Seen struct {
+	Won   int       `json:"won"` // deliveries that said so
+	Lost  int       `json:"lost"`
+	Tick  time.Time `json:"tick,omitzero"` // the newest clock.ticked
+	Tried struct {  // when the gate last decided
+		Outcomes int       `json:"outcomes"`
+		Tick     time.Time `json:"tick,omitzero"`
+	} `json:"tried"`
+}
+
+// see counts outcomes and days.
+func (f modelFold) see() error {
+	var s Seen
+	if _, err := f.get("facts", []byte("seen"), &s); err != nil {
+		return err
+	}
+	switch f.e.Kind {
+	case string(ghl.OpportunityWon):
+		s.Won++
+	case string(ghl.OpportunityLost):
+		s.Lost++
+	default:
+		s.Tick = f.e.Occurred.UTC()
+	}
+	return f.put("facts", []byte("seen"), s)
+}
+
+// tried notes that the gate has decided.
+func (f modelFold) tried() error {
+	var s Seen
+	if _, err := f.get("facts", []byte("seen"), &s); err != nil {
+		return err
+	}
+	s.Tried.Outcomes, s.Tried.Tick = s.Won+s.Lost, s.Tick
+	return f.put("facts", []byte("seen"), s)
 }
 
 type modelFold struct {
@@ -121,6 +166,12 @@ func (f modelFold) trained() error {
 
 func (f modelFold) decided(d ModelDecision) error {
 	var err error
+	if d.By == ByGate {
+		err = f.tried()
+	}
+	if err != nil {
+		return err
+	}
 	switch f.e.Kind {
 	case KindModelRejected:
 		return f.mark(d.ModelID, ModelRejected, d)

@@ -62,8 +62,13 @@ type ModelInfo struct {
 	Card       json.RawMessage `json:"card"`  // what is known of it; null in lists, and of a points card
 }
 
-// ErrNoModel is the id of no model.
-var ErrNoModel = errors.New("no such model")
+// Errors of what people want of models.
+var (
+	ErrNoModel    = errors.New("no such model")
+	ErrModelState = errors.New("not possible for this model now")
+	ErrGateClosed = errors.New("the gate is closed to this model: give a reason to let it serve nevertheless")
+	ErrModelFile  = errors.New("not a model that may serve")
+)
 
 // Wait returns once the view has folded the entry at seq.
 func (v ModelsView) Wait(ctx context.Context, seq ledger.Seq) error {
@@ -148,6 +153,15 @@ func (v ModelsView) model(r rows, id string) (*scoring.Model, error) {
 	}
 	v.parsed.byID[id] = m
 	return m, nil
+}
+
+// Seen returns what says whether it is time to train.
+func (v ModelsView) Seen() (s Seen, err error) {
+	err = v.view(func(r rows) error {
+		_, err := r.get("facts", []byte("seen"), &s)
+		return err
+	})
+	return s, err
 }
 
 // List returns every model without its card, the newest first, and the points

@@ -98,7 +98,7 @@ func (m Model) Ready() (*Model, error) {
 }
 
 var builtInModel = sync.OnceValue(func() *Model {
-	m, err := Model{Format: 1, Kind: KindPoints, FeatureSet: FeatureSet}.Ready()
+	m, err := PointsModel(defaultCard)
 	if err != nil {
 		panic(fmt.Sprintf("scoring: the built-in model: %v", err))
 	}
