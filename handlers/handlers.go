@@ -81,7 +81,6 @@ type Deps struct {
 	NewestBackup func() time.Time    // verified; zero if there is none; may be nil
 	MoreMetrics  []func(w io.Writer) // written at the end of GET /metrics
 	Console      http.Handler        // served under /console; may be nil
-	Answered     func(r *http.Request, status int, body []byte)
 }
 
 // Rate is how many per period; the zero Rate is no limit.

@@ -54,6 +54,8 @@ var (
 		Message: "Send Authorization: Bearer with the admin or analyst token."}
 	forbidden = Problem{Status: 403, Short: "Forbidden", Code: "forbidden",
 		Message: "The analyst token reads and exports; this takes the admin token."}
+	crossOrigin = Problem{Status: 403, Short: "Forbidden", Code: "cross_origin",
+		Message: "A page of another site may not change anything here."}
 	notFound         = Problem{Status: 404, Short: "Not found", Code: "not_found", Message: "There is no such thing here."}
 	methodNotAllowed = Problem{Status: 405, Short: "Method not allowed", Code: "method_not_allowed", Message: "The Allow header lists what this path takes."}
 	framing          = Problem{Status: 400, Short: "Bad request", Code: "ambiguous_length",

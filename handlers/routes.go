@@ -151,6 +151,8 @@ type surface struct {
 	router *httprouter.Router
 	gate   *gate
 	routes []Route
+
+	origins *http.CrossOriginProtection // a page of another site changes nothing here
 }
 
 func newSurface(d Deps) *surface {
@@ -158,7 +160,7 @@ func newSurface(d Deps) *surface {
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
 	r.NotFound = refusal(&notFound)
 	r.MethodNotAllowed = refusal(&methodNotAllowed)
-	return &surface{deps: d, router: r, gate: newGate(d)}
+	return &surface{deps: d, router: r, gate: newGate(d), origins: http.NewCrossOriginProtection()}
 }
 
 func refusal(p *Problem) http.Handler {
@@ -196,6 +198,9 @@ func (s *surface) act(path string, a answer) {
 
 func (s *surface) guarded(method, path string, need Role, e endpoint) {
 	s.add(method, apiPath+path, need, func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
+		if s.origins.Check(r) != nil {
+			return &crossOrigin
+		}
 		if _, err := s.gate.enter(r, need); err != nil {
 			return err
 		}

@@ -117,6 +117,7 @@ func (c *console) page(m *http.ServeMux, path string, v view) {
 			c.door(w, r, signInForm{Back: safe(r.URL.RequestURI())})
 			return
 		}
+		renew(w, r)
 		q := &request{Request: r, c: c, s: s}
 		p, err := v(q)
 		if err != nil {

@@ -1,11 +1,13 @@
 package console_test
 
 import (
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +25,15 @@ func api() http.Handler {
 			_, _ = io.WriteString(w, `{"error":"Unauthorized","message":"no","code":"unauthorized"}`)
 			return
 		}
-		_, _ = io.WriteString(w, `{"data":[],"next":null}`)
+		switch {
+		case r.URL.Path == "/api/v1/export" && r.FormValue("dataset") == "events":
+			_, _ = io.WriteString(w, `{"seq":1}`+"\n")
+		case r.URL.Path == "/api/v1/export":
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"Bad parameter","message":"dataset: want one of them","code":"bad_parameter"}`)
+		default:
+			_, _ = io.WriteString(w, `{"data":[],"next":null}`)
+		}
 	})
 }
 
@@ -34,8 +44,10 @@ type browser struct {
 	http.Client
 }
 
-func open(t *testing.T, now func() time.Time) *browser {
-	s := httptest.NewServer(console.New(console.Config{API: api(), Now: now, Role: func(got string) string {
+func open(t *testing.T, now func() time.Time) *browser { return openOn(t, api(), now) }
+
+func openOn(t *testing.T, api http.Handler, now func() time.Time) *browser {
+	s := httptest.NewServer(console.New(console.Config{API: api, Now: now, Role: func(got string) string {
 		if got == token {
 			return "admin"
 		}
@@ -121,6 +133,84 @@ func TestCookie(t *testing.T) {
 	for _, c := range r.Cookies() {
 		if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/console" {
 			t.Errorf("cookie %+v", c)
+		}
+	}
+}
+
+// TestCookieLasts: the browser keeps the cookie as long as the session lasts,
+// which is eight hours after its last use.
+func TestCookieLasts(t *testing.T) {
+	b := open(t, time.Now)
+	b.signIn(token)
+	r, err := b.Get(b.url + "/console/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if got := r.Cookies(); len(got) != 1 || got[0].MaxAge != 8*3600 || !got[0].HttpOnly || got[0].SameSite != http.SameSiteStrictMode {
+		t.Errorf("a page sets %v, want the cookie for eight hours more", got)
+	}
+}
+
+// TestDownload: an export is a file, its refusal a page.
+func TestDownload(t *testing.T) {
+	b := open(t, time.Now)
+	b.signIn(token)
+	for _, tt := range []struct {
+		dataset, file, says string
+		status              int
+	}{
+		{"events", `attachment; filename="events.jsonl"`, `{"seq":1}`, 200},
+		{"nothing", "", "dataset: want one of them", 400},
+	} {
+		r, err := b.Get(b.url + "/console/download?format=jsonl&dataset=" + tt.dataset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		if r.StatusCode != tt.status || r.Header.Get("Content-Disposition") != tt.file || !strings.Contains(string(text), tt.says) {
+			t.Errorf("%s: %d, file %q, %s", tt.dataset, r.StatusCode, r.Header.Get("Content-Disposition"), text)
+		}
+		if isPage := strings.HasPrefix(r.Header.Get("Content-Type"), "text/html"); isPage != (tt.status != 200) {
+			t.Errorf("%s is a page: %v", tt.dataset, isPage)
+		}
+	}
+}
+
+// TestMoreKeepsTheFilter: on every page, the next one is of the same list.
+func TestMoreKeepsTheFilter(t *testing.T) {
+	full := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("group") != "" || r.URL.Path == "/api/v1/sender" || r.URL.Path == "/api/v1/funnel" {
+			_, _ = io.WriteString(w, `{"data":[{"kind":"contact.update","error":"no & such = field","count":60}],"next":null}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"data":[{"id":"evt_1","contact_id":"c"}],"next":"evt_5"}`)
+	})
+	b := openOn(t, full, time.Now)
+	b.signIn(token)
+	link := regexp.MustCompile(`<a class="next" href="([^"]*)"`)
+	for page, filters := range map[string]string{
+		"dead-letters": "kind contact_id error", "effects": "state kind contact_id location_id", "events": "kind contact_id location_id since until q",
+		"leads": "q quality status min_score sort", "quarantine": "state", "outcomes": "outcome reason_category", "audit": "",
+	} {
+		want := url.Values{}
+		for name := range strings.FieldsSeq(filters) {
+			want.Set(name, "a & b="+name)
+		}
+		_, body := b.get("/console/" + page + "?" + want.Encode())
+		want.Set("after", "evt_5")
+		found := link.FindStringSubmatch(body)
+		if found == nil {
+			t.Errorf("%s has no More", page)
+			continue
+		}
+		u, err := url.Parse(html.UnescapeString(found[1]))
+		if err != nil || u.Query().Encode() != want.Encode() {
+			t.Errorf("%s: More leads to %s, want %s", page, found[1], want.Encode())
+		}
+		if page == "dead-letters" && !strings.Contains(html.UnescapeString(body), `?error=no+%26+such+%3D+field&kind=contact.update"`) {
+			t.Errorf("%s: the link of a cause does not name it: %s", page, body)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 type lead struct {
@@ -108,18 +110,14 @@ type scored struct {
 
 type leadPage struct {
 	lead
-	Base     float64
+	Base     float64  // of a lead of which nothing is known: the reasons add up to the difference
 	Timeline []moment // newest first
 	Scores   []scored // oldest first
 	Chart    *chart
 }
 
-// base is the score of a lead of which nothing is known: the reasons add up to
-// the difference.
-const base = 40.0
-
 func (c *console) lead(q *request) (page, error) {
-	p := leadPage{Base: base}
+	p := leadPage{Base: scoring.Base}
 	path := apiPath("leads", q.id("id"))
 	if err := q.get(path, nil, &p.lead); err != nil {
 		return page{}, err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -112,9 +111,11 @@ func (c *console) raw(w http.ResponseWriter, r *http.Request) {
 func (c *console) download(w http.ResponseWriter, r *http.Request) {
 	c.signedIn(w, r, func(q *request) {
 		values := pick(r.URL.Query(), "dataset", "format", "after", "until", "pii")
-		name := values.Get("dataset") + "." + values.Get("format")
-		w.Header().Set("Content-Disposition", "attachment; filename="+strconv.Quote(name))
-		q.through(w, "/api/v1/export", values)
+		f := &file{ResponseWriter: w, name: values.Get("dataset") + "." + values.Get("format")}
+		q.through(f, "/api/v1/export", values)
+		if f.refused() {
+			c.render(w, q, trouble(problemOf(f.said)))
+		}
 	})
 }
 

@@ -201,14 +201,16 @@ func pretty(body string) string {
 }
 
 // query joins names and values to the query of a link, without the empty ones.
-func query(pairs ...string) string {
+// Encode leaves nothing that could be more than a query; as a plain string the
+// template would escape the = and & between them once more.
+func query(pairs ...string) template.URL {
 	v := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
 			v.Set(pairs[i], pairs[i+1])
 		}
 	}
-	return v.Encode()
+	return template.URL(v.Encode())
 }
 
 func title(s string) string {

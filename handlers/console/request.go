@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -70,14 +71,10 @@ func (q *request) call(method, path string, values url.Values, in, out any) erro
 	a := &answer{header: http.Header{}}
 	q.c.API.ServeHTTP(a, r)
 	if a.status >= 400 {
-		p := &problem{Status: a.status}
 		if a.status == http.StatusServiceUnavailable && out != nil {
 			_ = json.Unmarshal(a.body.Bytes(), out) // readyz says why; others say it as a problem
 		}
-		if json.Unmarshal(a.body.Bytes(), p) != nil || p.Short == "" {
-			p.Short, p.Message = fmt.Sprint("HTTP ", a.status), "The service gave no reason."
-		}
-		return p
+		return problemOf(*a)
 	}
 	if out == nil {
 		return nil
@@ -135,6 +132,48 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
+// problemOf is a refusal in the API's words.
+func problemOf(a answer) *problem {
+	p := &problem{Status: a.status}
+	if json.Unmarshal(a.body.Bytes(), p) != nil || p.Short == "" {
+		p.Short, p.Message = fmt.Sprint("HTTP ", a.status), "The service gave no reason."
+	}
+	return p
+}
+
+// file passes an answer on as a file of that name. A refusal is no file: it is
+// kept, for a page to say it.
+type file struct {
+	http.ResponseWriter
+	name string
+	said answer
+}
+
+func (f *file) refused() bool { return f.said.status >= 400 }
+
+// WriteHeader implements http.ResponseWriter.
+func (f *file) WriteHeader(status int) {
+	if f.said.status != 0 {
+		return
+	}
+	if f.said.status = status; f.refused() {
+		return
+	}
+	f.Header().Set("Content-Disposition", "attachment; filename="+strconv.Quote(f.name))
+	f.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (f *file) Write(p []byte) (int, error) {
+	if f.WriteHeader(http.StatusOK); f.refused() {
+		return f.said.body.Write(p)
+	}
+	return f.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController flush and set deadlines.
+func (f *file) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
 // through passes what the API answers on to the browser as it comes.
 func (q *request) through(w http.ResponseWriter, path string, values url.Values) {
 	r, err := q.toAPI(http.MethodGet, path, values, nil)
@@ -159,9 +198,7 @@ func (q *request) head(path string, values url.Values, lines int) (string, error
 	a := &beginning{answer: answer{header: http.Header{}}, lines: lines, enough: stop}
 	q.c.API.ServeHTTP(a, r.WithContext(ctx))
 	if a.status >= 400 {
-		p := &problem{Status: a.status}
-		_ = json.Unmarshal(a.body.Bytes(), p) // without its words the status must do
-		return "", p
+		return "", problemOf(a.answer)
 	}
 	return a.body.String(), nil
 }

@@ -143,11 +143,23 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		c.door(w, r, signInForm{Back: to, Error: refusal(err)})
 		return
 	}
+	setCookie(w, r, c.sessions.open(c.Role(token), token))
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func setCookie(w http.ResponseWriter, r *http.Request, value string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: c.sessions.open(c.Role(token), token), Path: "/console",
+		Name: cookieName, Value: value, Path: "/console",
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: isSecure(r), MaxAge: int(sessionTime.Seconds()),
 	})
-	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// renew has the browser keep r's cookie for as long as the session now lasts:
+// it would forget it eight hours after the sign-in, however much it is used.
+func renew(w http.ResponseWriter, r *http.Request) {
+	if old, err := r.Cookie(cookieName); err == nil {
+		setCookie(w, r, old.Value)
+	}
 }
 
 // refusal is what to do about a token that did not pass.
