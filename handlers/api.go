@@ -155,8 +155,11 @@ func (a *api) entryOf(ctx context.Context, id string) (ledger.Entry, error) {
 const maxInput = 64 << 10
 
 // input reads the JSON object of a POST into v; no body at all is an empty one.
-func input(r *http.Request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxInput))
+func input(r *http.Request, v any) error { return inputUpTo(r, maxInput, v) }
+
+// inputUpTo is input for what may be larger.
+func inputUpTo(r *http.Request, most int64, v any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, most))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -162,6 +163,12 @@ func (d *door) kinds() (kinds []string) {
 func (r reply) at(path string) any {
 	var v any = r.body
 	for name := range strings.SplitSeq(path, ".") {
+		if list, ok := v.([]any); ok {
+			if i, err := strconv.Atoi(name); err == nil && i < len(list) {
+				v = list[i]
+				continue
+			}
+		}
 		m, _ := v.(map[string]any)
 		v = m[name]
 	}

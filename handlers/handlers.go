@@ -20,6 +20,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/learning"
 )
 
 // Version is what GET /webhooks/ghl/verify says: the version of the seed's
@@ -67,10 +68,11 @@ type Deps struct {
 	Metrics     projections.MetricsView
 	Projections Projections // the views' runner
 	Rescorer    Rescorer
-	Forget      Forgetter  // destroys a contact's personal data
-	Reconciles  Reconciles // read back from GoHighLevel
-	Backup      Backuper   // a hot copy
-	Storage     func() any // more for GET ledger, by the backend; may be nil
+	Learning    *learning.Loop // which model serves
+	Forget      Forgetter      // destroys a contact's personal data
+	Reconciles  Reconciles     // read back from GoHighLevel
+	Backup      Backuper       // a hot copy
+	Storage     func() any     // more for GET ledger, by the backend; may be nil
 
 	// Verify checks every entry, for GET ledger?verify=true; may be nil.
 	Verify func(ctx context.Context) (any, error)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/learning"
 )
 
 // operations says what each route takes and answers. A route without a line
@@ -75,6 +76,17 @@ var operations = map[string]operation{
 	"GET /api/v1/funnel":    {about: "How far leads came.", query: "location_id source since until by=source|day|week|month", answers: projections.Funnel{}},
 	"GET /api/v1/campaigns": {about: "What became of each campaign's e-mails.", query: "location_id", answers: list[projections.CampaignStats]{}},
 	"GET /api/v1/metrics":   {about: "Events by type and period.", query: "by=minute|hour|day type since until", answers: projections.EventMetrics{}},
+
+	"GET /api/v1/models":               {about: "Every model, the newest first, and the points card that is built in.", answers: list[projections.ModelInfo]{}},
+	"POST /api/v1/models":              {about: "Train a model; or, with a folder, keep one that somebody brings.", body: modelInput{}, answers: modelDecided{}, later: trainingStarted{}},
+	"GET /api/v1/models/:id":           {about: "A model with its card.", answers: projections.ModelInfo{}},
+	"POST /api/v1/models/:id/promote":  {about: "Put a model in force; past a closed gate, for a reason. A dry run says what it changes.", body: decision{}, answers: modelDecided{}},
+	"POST /api/v1/models/:id/rollback": {about: "Have the model before this one serve again.", body: decision{}, answers: modelDecided{}},
+	"POST /api/v1/models/:id/evaluate": {about: "Try a model on what came since it was trained.", body: reasoned{}, later: trainingStarted{}},
+	"GET /api/v1/trainings":            {about: "Trainings since the start, the newest first.", answers: list[learning.Run]{}},
+	"GET /api/v1/trainings/:id":        {about: "How far a training is, and what came of it.", answers: learning.Run{}},
+
+	"POST /api/v1/leads/:contact_id/feedback": {about: "An agent's thumb for a lead's score.", body: thumb{}, answers: thumbed{}},
 
 	"POST /api/v1/rescore": {about: "Score every lead anew and send what differs. A dry run plans.", body: rescored{}, answers: rescoreAnswer{}, later: rescoreAnswer{}},
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/learning"
 )
 
 // Problem is an answer that says no: what, what to do about it, and a code
@@ -70,6 +71,8 @@ var (
 	internal      = Problem{Status: 500, Short: "Internal error", Code: "internal", Message: "The log has the cause under this request's id."}
 	unstored      = Problem{Status: 429, Short: "Cannot store now", Code: "not_stored", Message: "The event may not be stored; send it again.", RetryAfter: 5 * time.Second}
 	wrongState    = Problem{Status: 409, Short: "Not possible now", Code: "wrong_state"} // its words are the error's
+	badModel      = Problem{Status: 400, Short: "Not a model that may serve", Code: "bad_model"}
+	gateClosed    = Problem{Status: 409, Short: "Gate closed", Code: "gate_closed", Message: "The gate is closed to this model: its card says why. To let it serve nevertheless, give a reason."}
 	waitedTooLong = Problem{Status: 504, Short: "Still waiting", Code: "wait_timeout", Message: "The view does not include that event yet; ask again."}
 )
 
@@ -94,6 +97,10 @@ var statuses = []struct {
 	{outbox.ErrBulk, badParameter},
 	{outbox.ErrNoTask, notFound},
 	{outbox.ErrTasksEnding, draining},
+	{projections.ErrNoModel, notFound},
+	{projections.ErrModelState, wrongState},
+	{projections.ErrGateClosed, gateClosed},
+	{learning.ErrNoRun, notFound},
 	{projections.ErrCursor, Problem{Status: 400, Short: "Bad parameter", Code: "bad_parameter", Message: "after: want the next of the page before."}},
 	{context.DeadlineExceeded, Problem{Status: 503, Short: "Timed out", Code: "timed_out", Message: "It took too long; ask again.", RetryAfter: 5 * time.Second}},
 	{context.Canceled, Problem{Status: 499, Short: "Client closed", Code: "canceled", Message: "The client went away."}},

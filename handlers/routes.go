@@ -70,6 +70,7 @@ func (s *surface) admin() {
 	s.act("/leads/:contact_id/forget", a.forget)
 	s.act("/leads/:contact_id/opt-out", a.optOut)
 	s.act("/leads/:contact_id/opt-in", a.optIn)
+	s.act("/leads/:contact_id/feedback", a.feedback)
 
 	s.read("/events", a.events)
 	s.read("/events/:id", a.event)
@@ -117,6 +118,15 @@ func (s *surface) admin() {
 	s.read("/metrics", a.eventMetrics)
 
 	s.act("/rescore", a.rescore)
+
+	s.read("/models", a.models)
+	s.act("/models", a.makeModel)
+	s.read("/models/:id", a.model)
+	s.act("/models/:id/promote", a.promote)
+	s.act("/models/:id/rollback", a.rollBackModel)
+	s.act("/models/:id/evaluate", a.evaluate)
+	s.read("/trainings", a.trainings)
+	s.read("/trainings/:id", a.training)
 
 	if c := s.deps.Console; c != nil {
 		s.router.Handler("GET", "/console", c)

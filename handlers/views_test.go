@@ -13,6 +13,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/learning"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
@@ -24,7 +25,7 @@ func openWithViews(t *testing.T, change ...func(*handlers.Deps)) *door {
 		meaning := projections.Meaning{Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress}
 		quiet := slog.New(slog.DiscardHandler)
 		runner, err := projections.NewRunner(t.TempDir(), deps.Log, projections.Options{Logger: quiet}, outbox.Pending{},
-			projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{})
+			projections.NewLeads(meaning), projections.NewOutcomes(meaning), projections.Metrics{}, projections.Models{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,11 +36,13 @@ func openWithViews(t *testing.T, change ...func(*handlers.Deps)) *door {
 		deps.Outcomes = projections.OutcomesView{Runner: runner, Meaning: meaning}
 		deps.Metrics = projections.MetricsView{Runner: runner}
 		deps.Projections = runner
+		models := projections.NewModelsView(runner)
+		deps.Learning = learning.New(learning.Config{Log: deps.Log, Models: models, Rows: noRows{}, Leads: deps.Leads, Logger: quiet})
 		planner := outbox.NewPlanner(outbox.PlannerConfig{
-			Log: deps.Log.(ledger.Log), Pending: deps.Effects, Leads: deps.Leads, Scorer: scoring.DefaultCard(),
+			Log: deps.Log.(ledger.Log), Pending: deps.Effects, Leads: deps.Leads, Models: models, Roll: deps.Leads,
 			Rules: outbox.Rules(outbox.RulesConfig{ReadText: scoring.ReadText}),
 		})
-		run(t, runner.Run, planner.Run)
+		run(t, runner.Run, planner.Run, deps.Learning.Run)
 		synced = func(path string) {
 			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 			defer stop()
@@ -219,7 +222,7 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("rebuild of nothing: %d", got.status)
 	}
 	list := d.get("/api/v1/projections")
-	if len(list.at("data").([]any)) != 4 {
+	if len(list.at("data").([]any)) != 5 {
 		t.Errorf("projections: %s", list.text)
 	}
 }

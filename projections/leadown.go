@@ -53,6 +53,25 @@ func (f *leadFold) foldAbout() (text string, err error) {
 		f.row.Forgotten = false
 		return "May be stored again", nil
 	}
+	if f.e.Kind == kindFeedback {
+		return f.foldFeedback()
+	}
+	return sentence(f.e.Kind), nil
+}
+
+// foldFeedback says what an agent thinks of a score; an outcome's own feedback
+// is told by its event.
+func (f *leadFold) foldFeedback() (string, error) {
+	var said struct{ From, Thumb string }
+	if err := json.Unmarshal(f.e.Body, &said); err != nil {
+		return "", fmt.Errorf("%s: %w", kindFeedback, err)
+	}
+	switch said.Thumb {
+	case "up":
+		return "An agent finds the score right", nil
+	case "down":
+		return "An agent finds the score wrong", nil
+	}
 	return sentence(f.e.Kind), nil
 }
 

@@ -16,6 +16,7 @@ const (
 	kindDelivered = "effect.delivered"
 	kindRead      = "ghl.read"
 	kindTicked    = "clock.ticked"
+	kindFeedback  = "feedback.recorded"
 
 	// KindOptOut and KindOptIn are a person's word that a contact may not, or
 	// may again, be written to. KindForgotten goes before the erasure of a

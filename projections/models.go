@@ -54,6 +54,7 @@ const (
 //
 //	models  id → modelRow
 //	reigns  seq, big endian → id of the model in force from that entry on
+//	thumbs  id → Thumbs
 //	facts   file → id of the points model that the card file last asked for,
 //	        seen → Seen
 type Models struct{}
@@ -87,6 +88,8 @@ func (Models) Apply(tx *bbolt.Tx, e ledger.Entry) error {
 	switch e.Kind {
 	case string(ghl.OpportunityWon), string(ghl.OpportunityLost), kindTicked:
 		return f.see()
+	case kindFeedback:
+		return f.thumb()
 	case KindModelTrained, KindModelPromoted, KindModelRejected, KindModelRolledBack:
 		if e.Erased {
 			return nil
@@ -113,6 +116,33 @@ type Seen struct {
 		Outcomes int       `json:"outcomes"`
 		Tick     time.Time `json:"tick,omitzero"`
 	} `json:"tried"`
+}
+
+// Thumbs are what agents thought of a model's scores.
+type Thumbs struct {
+	Up   int `json:"up"`
+	Down int `json:"down"`
+}
+
+// thumb counts an agent's word; a feedback by an outcome is none.
+func (f modelFold) thumb() error {
+	var said struct {
+		Thumb   string
+		ModelID string `json:"model_id"`
+	}
+	if f.e.Erased || json.Unmarshal(f.e.Body, &said) != nil || said.Thumb == "" || said.ModelID == "" {
+		return nil
+	}
+	var t Thumbs
+	if _, err := f.get("thumbs", []byte(said.ModelID), &t); err != nil {
+		return err
+	}
+	if said.Thumb == "up" {
+		t.Up++
+	} else {
+		t.Down++
+	}
+	return f.put("thumbs", []byte(said.ModelID), t)
 }
 
 // see counts outcomes and days.

@@ -59,7 +59,8 @@ type ModelInfo struct {
 	EventID    string          `json:"event_id"` // the entry that carries it; empty of the one built in
 	Trained    *time.Time      `json:"trained_at"`
 	Since      *time.Time      `json:"since"` // when its state began
-	Card       json.RawMessage `json:"card"`  // what is known of it; null in lists, and of a points card
+	Thumbs     Thumbs          `json:"thumbs"`
+	Card       json.RawMessage `json:"card"` // what is known of it; null in lists, and of a points card
 }
 
 // Errors of what people want of models.
@@ -180,11 +181,19 @@ func (v ModelsView) List() (list []ModelInfo, err error) {
 			list = append(list, info)
 			return err
 		})
+		if err != nil {
+			return err
+		}
 		slices.SortFunc(list, func(a, b ModelInfo) int { return cmp.Compare(seqs[b.ID], seqs[a.ID]) })
 		if id := scoring.BuiltIn().ID(); seqs[id] == 0 {
 			list = append(list, builtInInfo(inForce))
 		}
-		return err
+		for i := range list {
+			if _, err := r.get("thumbs", []byte(list[i].ID), &list[i].Thumbs); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return list, err
 }
@@ -200,12 +209,16 @@ func (v ModelsView) Get(id string) (info ModelInfo, err error) {
 			return err
 		case known:
 			info, err = row.info(id, inForce)
-			return err
 		case id == scoring.BuiltIn().ID():
 			info = builtInInfo(inForce)
-			return nil
+		default:
+			err = fmt.Errorf("%w: %s", ErrNoModel, id)
 		}
-		return fmt.Errorf("%w: %s", ErrNoModel, id)
+		if err != nil {
+			return err
+		}
+		_, err = r.get("thumbs", []byte(id), &info.Thumbs)
+		return err
 	})
 	return info, err
 }

@@ -33,7 +33,7 @@ var rooms = map[string]struct{ ours, others []string }{
 	"projections/export":   {[]string{"ledger", "ghl", "projections", "projections/scoring"}, []string{"github.com/oklog/ulid/v2", "github.com/parquet-go/parquet-go"}},
 
 	"handlers": {
-		[]string{"ledger", "ghl", "projections", "projections/scoring", "projections/export", "ghl/outbox", "handlers/console"},
+		[]string{"ledger", "ghl", "projections", "projections/scoring", "projections/learning", "projections/export", "ghl/outbox", "handlers/console"},
 		[]string{"github.com/oklog/ulid/v2", "github.com/julienschmidt/httprouter", "github.com/VictoriaMetrics/metrics", "go.etcd.io/bbolt", "golang.org/x/time", "golang.org/x/net"},
 	},
 	"handlers/console": {

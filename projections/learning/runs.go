@@ -53,14 +53,14 @@ func (l *Loop) Start(o Order) (Run, error) {
 		By: ledger.FormatID(o.Cause), Started: l.Now().UTC(), order: o}
 	if o.Evaluate != "" {
 		run.Action = "evaluate"
-		if _, err := l.Models.Get(o.Evaluate); err != nil {
-			return Run{}, err
-		}
+	}
+	if err := l.MayStart(o); err != nil {
+		return Run{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over || len(l.runs) > 0 && l.runs[len(l.runs)-1].Ended == nil {
-		return Run{}, fmt.Errorf("%w: a training is under way, or the service is ending", projections.ErrModelState)
+	if err := l.busy(); err != nil {
+		return Run{}, err
 	}
 	l.runs = append(l.runs, run)
 	l.runs = l.runs[max(0, len(l.runs)-runsKept):]
@@ -69,6 +69,26 @@ func (l *Loop) Start(o Order) (Run, error) {
 	default:
 	}
 	return *run, nil
+}
+
+// MayStart says what keeps an order from being started.
+func (l *Loop) MayStart(o Order) error {
+	if o.Evaluate != "" {
+		if _, err := l.Models.Get(o.Evaluate); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.busy()
+}
+
+// busy is an error while a run is under way. The caller holds the lock.
+func (l *Loop) busy() error {
+	if l.over || len(l.runs) > 0 && l.runs[len(l.runs)-1].Ended == nil {
+		return fmt.Errorf("%w: a training is under way, or the service is ending", projections.ErrModelState)
+	}
+	return nil
 }
 
 // Get returns a run as it is now, or ErrNoRun.
