@@ -163,3 +163,20 @@ func (d *door) untilView(t *testing.T, name string, is func(map[string]any) bool
 	}
 	t.Fatalf("the view %s stays %v", name, last)
 }
+
+// TestLedgerAndSender: where the ledger ends, and a sender that goes on again.
+func TestLedgerAndSender(t *testing.T) {
+	d := openWithViews(t)
+	d.signed(created)
+	if got := d.get("/api/v1/ledger"); got.status != 200 || got.at("seq") == 0.0 || got.at("oldest") == nil {
+		t.Errorf("ledger: %d %s", got.status, got.text)
+	}
+	for act, want := range map[string]bool{"pause": true, "resume": false} {
+		if got := d.post("/api/v1/sender/"+act, ""); got.status != 200 || got.at("paused") != want {
+			t.Errorf("%s: %d %s", act, got.status, got.text)
+		}
+	}
+	if got := d.do(d.request("GET", "/openapi.json", "")); got.status != 200 || got.at("openapi") == nil {
+		t.Errorf("openapi.json: %d", got.status)
+	}
+}
