@@ -90,7 +90,7 @@ fuzz:
 	@grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*:func | |' | sort | { \
 	  while read -r dir target; do \
 	    echo "== $$dir $$target, $(FUZZTIME)"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 1 $$dir || exit 1; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s -parallel 1 $$dir || exit 1; \
 	  done; }
 
 # The last line says what the crowd did to the p99 of the sender that keeps to
