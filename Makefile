@@ -84,14 +84,8 @@ quick:
 bench:
 	$(GO) test -run '^$$' -bench . ./...
 
-# Every Fuzz function that there is, one after the other, until one finds
-# something; go test leaves the input that did it in testdata/fuzz.
 fuzz:
-	@grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*:func | |' | sort | { \
-	  while read -r dir target; do \
-	    echo "== $$dir $$target, $(FUZZTIME)"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s -parallel 1 $$dir || exit 1; \
-	  done; }
+	.ci/fuzz $(FUZZTIME)
 
 # The last line says what the crowd did to the p99 of the sender that keeps to
 # the limit.

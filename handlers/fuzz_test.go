@@ -42,8 +42,9 @@ func FuzzAdmit(f *testing.F) {
 	f.Add([]byte(`{"email":"a@b.c"}`), "contact.created\n", false)
 	f.Add([]byte(`{"cause":"malformed","raw":"e30=","headers":{"a":"b"},"signed_at":"2026-01-01T00:00:00Z"}`), "x", true)
 	f.Add([]byte(`{"raw":"eyJ0eXBlIjoiY29udGFjdC5jcmVhdGVkIiwiZGF0YSI6eyJjb250YWN0X2lkIjoiYyJ9fQ=="}`), "", true)
+	b := newBench()
 	f.Fuzz(func(t *testing.T, raw []byte, hint string, stored bool) {
-		b := newBench()
+		b.log.Log = memlog.New(time.Now)
 		if stored {
 			draft := ledger.Draft{Kind: "event.quarantined", Key: "quarantine:x", Occurred: time.Now(), Body: raw, Meta: ledger.Meta{Type: hint}}
 			if _, err := b.log.Append(t.Context(), draft); err != nil {
@@ -62,14 +63,14 @@ func FuzzAdmit(f *testing.F) {
 	})
 }
 
-// bench is a door without a network.
+// bench is a door without a network, whose ledger can be replaced.
 type bench struct {
-	log  *memlog.Log
+	log  *struct{ *memlog.Log }
 	door http.Handler
 }
 
 func newBench() *bench {
-	log := memlog.New(time.Now)
+	log := &struct{ *memlog.Log }{memlog.New(time.Now)}
 	keys := ghl.Keys{Secrets: ghl.NewSecrets("secret", secret), Tolerance: time.Hour, Tokens: ghl.NewSecrets("token", workflow)}
 	return &bench{log, handlers.Both(handlers.Deps{
 		Log: log, Keys: func() ghl.Keys { return keys }, Locations: []string{"location_1"}, AdminToken: adminToken,
