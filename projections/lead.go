@@ -40,6 +40,9 @@ type Lead struct {
 	Updated       time.Time         `json:"updated_at"`
 	AsOf          string            `json:"as_of"` // evt_ id of the newest entry folded into the lead
 
+	// Introduced says that the event of its creation was seen, so that what is
+	// missing above is missing at GoHighLevel too.
+	Introduced bool `json:"-"`
 	// Known is what GoHighLevel holds in the fields that we write, as far as
 	// the ledger tells: by our receipts and by its own snapshots, newest wins.
 	Known map[string]any `json:"-"`

@@ -52,7 +52,7 @@ func (l *leadReader) profile() error {
 		Tags: l.row.Tags.V, CustomFields: map[string]any{},
 		Opportunities: []LeadOpportunity{}, Appointments: []LeadAppointment{},
 		Created: l.row.First.time(), Updated: l.row.Newest.time(),
-		AsOf: ledger.FormatID(l.row.AsOf), Asked: l.row.Asked,
+		AsOf: ledger.FormatID(l.row.AsOf), Asked: l.row.Asked, Introduced: !l.row.Created.isZero(),
 	}
 	if full := strings.TrimSpace(l.lead.FirstName + " " + l.lead.LastName); full != "" {
 		l.lead.Name = full

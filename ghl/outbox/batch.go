@@ -141,7 +141,11 @@ func (b *batch) newCase(e ledger.Entry, ev ghl.Event, lead projections.Lead) (Ca
 	if at, ok := b.answered[lead.ContactID]; ok {
 		m.answered = at
 	}
-	return Case{Entry: e, Event: ev, Lead: lead, Before: before, Answered: m.answered, Change: m.deal.Change}, err
+	c := Case{Entry: e, Event: ev, Lead: lead, Before: before, Answered: m.answered}
+	if ev.Opportunity != nil {
+		c.Change = m.deal.change(dealStatus(ev), eventTime(e, ev).UnixNano())
+	}
+	return c, err
 }
 
 // ask adds what the rules want.

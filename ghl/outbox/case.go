@@ -19,7 +19,7 @@ type Case struct {
 	Before *scoring.Score   // the score before this event; nil for a first one
 
 	Answered time.Time // when the contact was last answered automatically
-	Change   string    // the entry that last changed the opportunity's status
+	Change   string    // the entry that stands for the change of the opportunity's status that the event tells of
 }
 
 // Rule decides what follows from a case. Decide is pure.
@@ -63,9 +63,11 @@ func (c Case) silent() bool {
 }
 
 // unreachable reports whether the contact is known to lack what via needs. A
-// contact of which no profile was seen may have it at GoHighLevel.
+// contact of which only a change was seen, such as a new number, and neither
+// how it was created nor its name, may have it at GoHighLevel: the rest of its
+// history may come late.
 func (c Case) unreachable(via string) bool {
-	if c.Lead.Email == "" && c.Lead.Phone == "" && c.Lead.Name == "" {
+	if !c.Lead.Introduced && c.Lead.Name == "" {
 		return false
 	}
 	return via == viaEmail && c.Lead.Email == "" || via == viaSMS && c.Lead.Phone == ""

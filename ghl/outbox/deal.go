@@ -1,19 +1,58 @@
 package outbox
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
 
-// deal is when an opportunity's status last changed, so that a won deal
-// is celebrated once however many deliveries tell of it.
+// deal is what was said of an opportunity's status, in the order in which it
+// happened, so that a won deal is celebrated once however many deliveries tell
+// of it, and whenever they come.
 type deal struct {
-	Contact string `json:"contact"`
-	Status  string `json:"status"`
-	Change  string `json:"change"` // the entry that changed it
-	At      int64  `json:"at"`     // its event time, in nanoseconds: a late event changes nothing
+	Contact string      `json:"contact"`
+	Said    []statement `json:"said"` // by event time
+}
+
+// statement is a status at a time.
+type statement struct {
+	Status string `json:"status"`
+	At     int64  `json:"at"`    // the event time, in nanoseconds
+	Entry  string `json:"entry"` // the first that said so
+}
+
+func (s statement) compare(other statement) int {
+	return cmp.Or(cmp.Compare(s.At, other.At), cmp.Compare(s.Status, other.Status))
+}
+
+// maxSaid bounds a deal; what is oldest goes.
+const maxSaid = 64
+
+// change returns the entry that stands for the change to a status that was so
+// at a time: of all statements of that status with no other between them, the
+// one that came first. It is "" where nothing is known.
+func (d deal) change(status string, at int64) (entry string) {
+	i, _ := slices.BinarySearchFunc(d.Said, statement{Status: status, At: at}, statement.compare)
+	first := func(s statement) bool {
+		if s.Status == status && (entry == "" || s.Entry < entry) {
+			entry = s.Entry
+		}
+		return s.Status == status
+	}
+	for _, s := range d.Said[i:] {
+		if !first(s) {
+			break
+		}
+	}
+	for _, s := range slices.Backward(d.Said[:i]) {
+		if !first(s) {
+			break
+		}
+	}
+	return entry
 }
 
 func (b *buckets) deal(e ledger.Entry) error {
@@ -24,12 +63,18 @@ func (b *buckets) deal(e ledger.Entry) error {
 	if err != nil || ev.Opportunity == nil || ev.Opportunity.ID == "" {
 		return nil // the leads view parks what cannot be read; here it only says nothing
 	}
-	status, at := dealStatus(ev), eventTime(e, ev).UnixNano()
-	old, err := b.dealOf(ev.Opportunity.ID)
-	if err != nil || status == "" || status == old.Status || at < old.At {
+	s := statement{Status: dealStatus(ev), At: eventTime(e, ev).UnixNano(), Entry: ledger.FormatID(e.ID)}
+	d, err := b.dealOf(ev.Opportunity.ID)
+	if err != nil || s.Status == "" {
 		return err
 	}
-	v, err := json.Marshal(deal{Contact: ev.ContactID, Status: status, Change: ledger.FormatID(e.ID), At: at})
+	i, found := slices.BinarySearchFunc(d.Said, s, statement.compare)
+	if found {
+		return nil
+	}
+	d.Contact, d.Said = ev.ContactID, slices.Insert(d.Said, i, s)
+	d.Said = d.Said[max(0, len(d.Said)-maxSaid):]
+	v, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ const pendingName = "pending"
 func (Pending) Name() string { return pendingName }
 
 // Version implements projections.Projection.
-func (Pending) Version() int { return 2 }
+func (Pending) Version() int { return 3 }
 
 // Apply implements projections.Projection.
 func (Pending) Apply(view *bbolt.Tx, e ledger.Entry) error {
