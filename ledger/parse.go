@@ -69,6 +69,9 @@ func (r *Record) consistent() bool {
 	if r.Flags&Gone != 0 && (r.Flags != Gone || len(r.Body) > 0) {
 		return false
 	}
+	if r.Flags&ChaCha != 0 && r.Flags&Sealed == 0 {
+		return false
+	}
 	return (r.Flags&Sealed != 0) == (r.Slot != 0)
 }
 

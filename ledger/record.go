@@ -15,11 +15,12 @@ const Version = 1
 // Flags of a stored entry. A flag that this release does not know refuses the
 // entry (ErrNewer): it may change what the body means.
 const (
-	Sealed Flags = 1 << iota // the body is AES-256-GCM under the key in Slot
+	Sealed Flags = 1 << iota // the body is sealed under the key in Slot, by AES-256-GCM
 	Zstd                     // the body was compressed before it was sealed
 	Gone                     // the subject was erased already: the body was never kept
+	ChaCha                   // sealed by ChaCha20-Poly1305 instead
 
-	allFlags = Sealed | Zstd | Gone
+	allFlags = Sealed | Zstd | Gone | ChaCha
 )
 
 // Flags say how the body of a stored entry is kept.
@@ -45,7 +46,7 @@ type Record struct {
 //
 //	 at  size  what
 //	  0     1  version: 1
-//	  1     1  flags: 1 sealed, 2 zstd, 4 gone
+//	  1     1  flags: 1 sealed, 2 zstd, 4 gone, 8 by ChaCha20-Poly1305
 //	  2     8  seq
 //	 10    16  id, a ULID
 //	 26    12  recorded, a time

@@ -43,7 +43,7 @@ func drawn(t *rapid.T) ledger.Record {
 	case 1:
 		r.Flags, r.Slot = ledger.Sealed, rapid.Uint64Min(1).Draw(t, "slot")
 	case 2:
-		r.Flags, r.Slot = ledger.Sealed|ledger.Zstd, rapid.Uint64Min(1).Draw(t, "slot")
+		r.Flags, r.Slot = ledger.Sealed|ledger.ChaCha|ledger.Zstd, rapid.Uint64Min(1).Draw(t, "slot")
 	case 3:
 		r.Flags, r.Body = ledger.Gone, nil
 	}
@@ -125,7 +125,8 @@ func TestParseRecordRefuses(t *testing.T) {
 		{"a byte less", func(b []byte) []byte { return resealed(b[:len(b)-1]) }, ledger.ErrCorrupt},
 		{"format 0", func(b []byte) []byte { b[0] = 0; return resealed(b) }, ledger.ErrCorrupt},
 		{"format 2", func(b []byte) []byte { b[0] = 2; return resealed(b) }, ledger.ErrNewer},
-		{"an unknown flag", func(b []byte) []byte { b[1] = 8; return resealed(b) }, ledger.ErrNewer},
+		{"an unknown flag", func(b []byte) []byte { b[1] = 16; return resealed(b) }, ledger.ErrNewer},
+		{"a cipher and not sealed", func(b []byte) []byte { b[1] = 8; return resealed(b) }, ledger.ErrCorrupt},
 		{"an unknown field", func(b []byte) []byte { b[fields+4] = 99; return resealed(b) }, ledger.ErrNewer},
 		{"fields out of order", func(b []byte) []byte { b[fields+4] = 3; return resealed(b) }, ledger.ErrCorrupt},
 		{"a true that is 2", func(b []byte) []byte { b[fields+6] = 2; return resealed(b) }, ledger.ErrCorrupt},

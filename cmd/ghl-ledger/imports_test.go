@@ -17,7 +17,7 @@ const module = "github.com/enterprisehub/ghl-ledger/"
 // library, each room may import. A room that is not here may not exist.
 var rooms = map[string]struct{ ours, others []string }{
 	"ledger":         {nil, []string{"github.com/oklog/ulid/v2"}},
-	"ledger/boltlog": {[]string{"ledger"}, []string{"github.com/oklog/ulid/v2", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sys"}},
+	"ledger/boltlog": {[]string{"ledger"}, []string{"github.com/oklog/ulid/v2", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/crypto", "golang.org/x/sys"}},
 	"ledger/memlog":  {[]string{"ledger"}, []string{"github.com/oklog/ulid/v2"}},
 	"ledger/logtest": {[]string{"ledger"}, []string{"github.com/oklog/ulid/v2", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp"}},
 

@@ -13,6 +13,7 @@ type draft struct {
 	ledger.Draft
 	key    digest
 	owner  digest // whose slot seals the body; zero: a slot of its own
+	filed  filed  // what the index file has of both
 	packed []byte // the body, perhaps compressed
 	zstd   bool   // it is
 }
@@ -28,6 +29,7 @@ func (l *Log) prepare(d ledger.Draft) draft {
 	}
 	p.Occurred, p.Meta.Arrived = d.Occurred.UTC().Round(0), d.Meta.Arrived.UTC().Round(0)
 	p.Person = ""
+	p.filed = l.index.ask(p.key, p.owner)
 	p.packed, p.zstd = l.pack.pack(d.Body)
 	return p
 }
@@ -47,11 +49,21 @@ type batch struct {
 	buffer  []byte
 }
 
-// addition is what the index must know of an entry.
+// addition is what the index must know of an entry. The owner is zero if it
+// knows the owner's slot already.
 type addition struct {
 	hash       [32]byte
 	key, owner digest
 	slot       uint64
+}
+
+// addition describes the newest entry.
+func (b *batch) addition(d *draft, slot uint64) addition {
+	a := addition{hash: b.head.hash, key: d.key, slot: slot}
+	if _, isNew := b.owners[d.owner]; isNew {
+		a.owner = d.owner
+	}
+	return a
 }
 
 // fill begins a batch with the drafts of all calls. An error is the storage's;
@@ -62,7 +74,7 @@ func (l *Log) fill(group []*call) (b *batch, answers []answer, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("begin: %w", err)
 	}
-	b = &batch{l: l, tx: tx, bucket: tx.Bucket(entriesBucket), head: *l.head.Load(), slot: l.lastSlot,
+	b = &batch{l: l, tx: tx, bucket: tx.Bucket(entriesBucket), head: *l.head.Load(), slot: l.keys.used.Load(),
 		keys: map[digest]int{}, owners: map[digest]uint64{}}
 	b.bucket.FillPercent = 1.0 // entries only go to the end
 	for _, c := range group {
@@ -129,7 +141,7 @@ func (b *batch) known(d *draft) (*ledger.Entry, error) {
 	if _, ok := b.keys[d.key]; ok {
 		return nil, nil
 	}
-	seq, ok := b.l.index.find(d.key)
+	seq, ok := b.l.index.find(d.key, &d.filed)
 	if !ok {
 		return nil, nil
 	}
@@ -168,7 +180,7 @@ func (b *batch) add(d *draft) (ledger.Entry, error) {
 	}
 	b.keys[d.key] = len(b.entries)
 	b.entries = append(b.entries, e)
-	b.added = append(b.added, addition{b.head.hash, d.key, d.owner, r.Slot})
+	b.added = append(b.added, b.addition(d, r.Slot))
 	return e, nil
 }
 
@@ -188,30 +200,30 @@ func (b *batch) seal(r *ledger.Record, d *draft) (err error) {
 	if len(d.Body) == 0 || b.l.o.Plain {
 		return nil
 	}
-	if r.Slot, err = b.slotFor(d.owner); err != nil {
+	if r.Slot, err = b.slotFor(d); err != nil {
 		return err
 	}
-	r.Flags |= ledger.Sealed
+	r.Flags |= ledger.Sealed | ledger.ChaCha
 	b.buffer, err = b.l.keys.seal(b.buffer[:0], r.Slot, r.ID, r.Body)
 	r.Body = b.buffer
 	return err
 }
 
-// slotFor returns the owner's slot, or a new one if it has none or its key was
+// slotFor returns the slot of the draft's owner, or a new one if it has none or its key was
 // destroyed.
-func (b *batch) slotFor(owner digest) (uint64, error) {
-	if owner == (digest{}) {
+func (b *batch) slotFor(d *draft) (uint64, error) {
+	if d.owner == (digest{}) {
 		return b.newSlot()
 	}
-	slot, ok := b.owners[owner]
+	slot, ok := b.owners[d.owner]
 	if !ok {
-		slot, ok = b.l.index.slotOf(owner)
+		slot, ok = b.l.index.slotOf(d.owner, &d.filed)
 	}
 	if ok && !b.l.keys.destroyed(slot) {
 		return slot, nil
 	}
 	slot, err := b.newSlot()
-	b.owners[owner] = slot
+	b.owners[d.owner] = slot
 	return slot, err
 }
 
@@ -219,8 +231,8 @@ func (b *batch) newSlot() (uint64, error) {
 	for {
 		b.slot++
 		if b.slot >= b.l.keys.made() {
-			if err := b.l.keys.extend(slotsMade); err != nil {
-				return 0, fmt.Errorf("make keys: %w", err)
+			if err := b.l.keys.reach(b.slot); err != nil {
+				return 0, err
 			}
 		}
 		// A power cut while keys were made leaves zeros, which seal nothing.

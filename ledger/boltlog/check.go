@@ -111,7 +111,7 @@ func (c *checker) body(r *ledger.Record) (err error) {
 		if c.keys == nil {
 			return nil
 		}
-		body, err = c.keys.open(r.Slot, r.ID, r.Body)
+		body, err = c.keys.open(r)
 		if err != nil && c.since != nil && c.keys.has(r.Slot) && c.keys.destroyed(r.Slot) {
 			c.since[r.Slot], err = r.Subject, errErased
 		}
@@ -157,7 +157,7 @@ func (c *checker) finish() error {
 		c.lost(c.witness.seq, "missing at the end: the ledger had come so far")
 	}
 	c.report.Entries = c.last.seq
-	slices.SortFunc(c.rows, compareRows)
+	slices.SortFunc(c.rows, row.compare)
 	for i := 1; i < len(c.rows); i++ {
 		if a, b := c.rows[i-1], c.rows[i]; a.digest == b.digest {
 			seq := ledger.Seq(max(a.number, b.number))

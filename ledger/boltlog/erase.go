@@ -55,7 +55,7 @@ func (l *Log) deed(ctx context.Context, what string, do func() error) error {
 func (l *Log) erase(contact bool, owners []digest) error {
 	var slots []uint64
 	for _, owner := range owners {
-		if slot, ok := l.index.slotOf(owner); ok {
+		if slot, ok := l.index.slotOf(owner, &filed{}); ok {
 			slots = append(slots, slot)
 		}
 	}

@@ -24,14 +24,24 @@ import (
 
 var update = flag.Bool("update", false, "make the golden ledger of this format, if there is none")
 
+// goldens are the golden ledgers: how the first bodies of format 1 were sealed,
+// by AES-256-GCM, and how they are since, by ChaCha20-Poly1305.
+var goldens = []string{golden, golden + "-chacha"}
+
 const golden = "../../testdata/ledger/v1"
 
 // TestGolden opens a ledger of format 1 as the first release wrote it. It must
 // verify and read alike for ever: never make these files anew. A new format
 // gets a golden ledger of its own beside them.
 func TestGolden(t *testing.T) {
+	for _, golden := range goldens {
+		t.Run(filepath.Base(golden), func(t *testing.T) { testGolden(t, golden) })
+	}
+}
+
+func testGolden(t *testing.T, golden string) {
 	if _, err := os.Stat(golden); *update && errors.Is(err, os.ErrNotExist) {
-		makeGolden(t)
+		makeGolden(t, golden)
 	}
 	dir := copied(t, golden)
 	if r := verify(t, dir); !r.Sound() || r.Whole != 9 || r.Erased != 2 || len(r.Notes) > 0 {
@@ -99,7 +109,7 @@ func copied(t testing.TB, from string) (dir string) {
 }
 
 // makeGolden writes a ledger with everything in it that format 1 has.
-func makeGolden(t *testing.T) {
+func makeGolden(t *testing.T, golden string) {
 	dir := t.TempDir()
 	now := logtest.Start
 	l := open(t, dir, boltlog.Options{Now: func() time.Time { now = now.Add(time.Second); return now }})

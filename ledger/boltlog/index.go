@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"sync"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
@@ -15,9 +16,10 @@ import (
 // entry, and in memory what is newer. When that has grown, a goroutine merges
 // both into the next file, outside the commits that senders wait for.
 //
-// The writer owns it: no method may run beside another.
+// The writer owns it: no method may run beside another, but for ask.
 type index struct {
 	path    string
+	filing  sync.RWMutex // held to put another file in base's place, and by ask
 	id      [16]byte
 	log     *slog.Logger
 	base    *run   // the file; never nil
@@ -65,22 +67,45 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 	return ix
 }
 
+// filed is what an index file says of a key and an owner. Among millions that
+// costs more than all else that the writer does for an entry, so those who
+// append ask before their turn.
+type filed struct {
+	file             *run // which was asked
+	seq, slot        uint64
+	hasKey, hasOwner bool
+}
+
+// ask looks into the file. It may run beside the writer.
+func (ix *index) ask(key, owner digest) (f filed) {
+	ix.filing.RLock()
+	defer ix.filing.RUnlock()
+	f.file = ix.base
+	f.seq, f.hasKey = ix.base.keys.find(key)
+	if owner != (digest{}) {
+		f.slot, f.hasOwner = ix.base.owners.find(owner)
+	}
+	return f
+}
+
 // find returns the entry that may have the key.
-func (ix *index) find(key digest) (ledger.Seq, bool) {
-	if seq, ok := ix.fresh.keys[key]; ok {
-		return ledger.Seq(seq), true
+func (ix *index) find(key digest, f *filed) (ledger.Seq, bool) {
+	seq, ok := ix.fresh.keys[key]
+	if !ok && ix.merging != nil {
+		seq, ok = ix.merging.keys[key]
 	}
-	if ix.merging != nil {
-		if seq, ok := ix.merging.keys[key]; ok {
-			return ledger.Seq(seq), true
-		}
+	switch {
+	case ok:
+	case f.file == ix.base:
+		seq, ok = f.seq, f.hasKey
+	default: // another file has taken its place since
+		seq, ok = ix.base.keys.find(key)
 	}
-	seq, ok := ix.base.keys.find(key)
 	return ledger.Seq(seq), ok
 }
 
 // slotOf returns the slot that the owner had last.
-func (ix *index) slotOf(owner digest) (uint64, bool) {
+func (ix *index) slotOf(owner digest, f *filed) (uint64, bool) {
 	if slot, ok := ix.fresh.owners[owner]; ok {
 		return slot, true
 	}
@@ -88,6 +113,9 @@ func (ix *index) slotOf(owner digest) (uint64, bool) {
 		if slot, ok := ix.merging.owners[owner]; ok {
 			return slot, true
 		}
+	}
+	if f.file == ix.base {
+		return f.slot, f.hasOwner
 	}
 	return ix.base.owners.find(owner)
 }
@@ -102,10 +130,10 @@ func (ix *index) add(at witness, key, owner digest, slot uint64) {
 	}
 }
 
-// Bounds of what is kept in memory before it is merged into the file: an
-// eighth of the file, so that merging costs a constant share of appending.
+// Bounds of what is kept in memory before it is merged into the file: a
+// quarter of the file, so that merging costs a constant share of appending.
 const (
-	minFresh = 1 << 16
+	minFresh = 1 << 17
 	maxFresh = 1 << 20
 )
 
@@ -116,7 +144,7 @@ func (ix *index) tend() {
 		ix.install(m)
 	default:
 	}
-	if ix.merging == nil && len(ix.fresh.keys) >= min(max(ix.base.keys.len()/8, minFresh), maxFresh) {
+	if ix.merging == nil && len(ix.fresh.keys) >= min(max(ix.base.keys.len()/4, minFresh), maxFresh) {
 		ix.start()
 	}
 }
@@ -137,10 +165,17 @@ func (ix *index) install(m merge) {
 		ix.log.Warn("index not written", "err", m.err)
 		ix.fresh = ix.merging.followedBy(ix.fresh)
 	} else {
-		ix.base.close()
-		ix.base = m.run
+		ix.replace(m.run)
 	}
 	ix.merging = nil
+}
+
+// replace puts a file in base's place.
+func (ix *index) replace(r *run) {
+	ix.filing.Lock()
+	defer ix.filing.Unlock()
+	ix.base.close()
+	ix.base = r
 }
 
 func (d *delta) followedBy(next *delta) *delta {
@@ -165,5 +200,5 @@ func (ix *index) close(flush bool) {
 		ix.start()
 		ix.wait()
 	}
-	ix.base.close()
+	ix.replace(&run{})
 }

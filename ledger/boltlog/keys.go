@@ -15,9 +15,11 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/crypto/chacha20poly1305"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,8 +37,6 @@ import (
 const (
 	slotSize  = 32
 	firstSlot = 2
-	slotsMade = 16384 // made at a time, half of them ahead
-	maxSlots  = 1 << 28
 	keysMagic = "ghl-keys\x01\x00\x00\x00\x00\x00\x00\x00"
 )
 
@@ -45,9 +45,10 @@ type digest [16]byte
 
 // compare orders digests as the index file does; faster than bytes.Compare.
 func (d digest) compare(e digest) int {
-	return cmp.Or(
-		cmp.Compare(binary.BigEndian.Uint64(d[:8]), binary.BigEndian.Uint64(e[:8])),
-		cmp.Compare(binary.BigEndian.Uint64(d[8:]), binary.BigEndian.Uint64(e[8:])))
+	if c := cmp.Compare(binary.BigEndian.Uint64(d[:8]), binary.BigEndian.Uint64(e[:8])); c != 0 {
+		return c
+	}
+	return cmp.Compare(binary.BigEndian.Uint64(d[8:]), binary.BigEndian.Uint64(e[8:]))
 }
 
 // keyring is the open key file. Reading it is safe for concurrent use; the
@@ -57,9 +58,13 @@ type keyring struct {
 	mapped []byte
 	id     [16]byte // of the ledger
 	mu     sync.RWMutex
-	slots  uint64          // made and flushed, the first two included
+	slots  atomic.Uint64   // made and flushed, the first two included
 	gone   map[uint64]bool // destroyed on purpose; zeros elsewhere are a loss
 	macs   sync.Pool
+
+	used     atomic.Uint64 // the newest slot given out
+	making   bool          // the writer's: keys are being made
+	extended chan error    // the outcome of that
 }
 
 func createKeys(path string) error {
@@ -86,7 +91,7 @@ func openKeys(path string, mode int) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{file: f, gone: map[uint64]bool{}}
+	k := &keyring{file: f, gone: map[uint64]bool{}, extended: make(chan error, 1)}
 	if err := k.load(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -100,8 +105,8 @@ func (k *keyring) load() error {
 	if err != nil {
 		return err
 	}
-	k.slots = uint64(info.Size() / slotSize)
-	if k.slots < firstSlot {
+	k.slots.Store(uint64(info.Size() / slotSize))
+	if k.made() < firstSlot {
 		return fmt.Errorf("%w: %s of %d bytes is cut off", ledger.ErrCorrupt, k.file.Name(), info.Size())
 	}
 	k.mapped, err = unix.Mmap(int(k.file.Fd()), 0, maxSlots*slotSize, unix.PROT_READ, unix.MAP_SHARED)
@@ -124,42 +129,21 @@ func (k *keyring) notOurs() error {
 	return fmt.Errorf("%w: %s is damaged where it says whose it is", ledger.ErrCorrupt, k.file.Name())
 }
 
-func (k *keyring) close() error { return errors.Join(unix.Munmap(k.mapped), k.file.Close()) }
+// close releases the file. Keys that are being made are waited for.
+func (k *keyring) close() error {
+	return errors.Join(k.await(), unix.Munmap(k.mapped), k.file.Close())
+}
 
 func (k *keyring) slot(n uint64) []byte { return k.mapped[n*slotSize : (n+1)*slotSize] }
 
 // made returns how many slots there are.
-func (k *keyring) made() uint64 {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return k.slots
-}
+func (k *keyring) made() uint64 { return k.slots.Load() }
 
 // has says whether there is such a slot for a key.
 func (k *keyring) has(n uint64) bool { return n >= firstSlot && n < k.made() }
 
 // destroyed says whether the slot holds no key any more.
 func (k *keyring) destroyed(n uint64) bool { return [slotSize]byte(k.slot(n)) == [slotSize]byte{} }
-
-// extend makes keys for so many more slots and flushes them.
-func (k *keyring) extend(n int) error {
-	b := make([]byte, n*slotSize)
-	rand.Read(b)
-	made := k.made()
-	if made+uint64(n) > maxSlots {
-		return fmt.Errorf("the key file is full with %d slots", made)
-	}
-	if _, err := k.file.WriteAt(b, int64(made*slotSize)); err != nil {
-		return err
-	}
-	if err := k.file.Sync(); err != nil {
-		return err
-	}
-	k.mu.Lock()
-	k.slots = made + uint64(n)
-	k.mu.Unlock()
-	return nil
-}
 
 // destroy overwrites the slots and flushes. On return the keys are gone.
 func (k *keyring) destroy(slots []uint64) error {
@@ -197,45 +181,66 @@ func (k *keyring) missing(slot uint64) error {
 	return fmt.Errorf("%w: the key in slot %d is lost, and nobody destroyed it", ledger.ErrCorrupt, slot)
 }
 
-func (k *keyring) aead(slot uint64) (cipher.AEAD, error) {
+// key returns a copy of the key in a slot, since it may be destroyed at any
+// moment.
+func (k *keyring) key(slot uint64) (key [slotSize]byte, err error) {
 	if !k.has(slot) {
-		return nil, fmt.Errorf("%w: no slot %d in the key file", ledger.ErrCorrupt, slot)
+		return key, fmt.Errorf("%w: no slot %d in the key file", ledger.ErrCorrupt, slot)
 	}
-	key := [slotSize]byte(k.slot(slot)) // copied, since it may be destroyed at any moment
+	key = [slotSize]byte(k.slot(slot))
 	if key == ([slotSize]byte{}) {
-		return nil, k.missing(slot)
+		return key, k.missing(slot)
 	}
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
+	return key, nil
 }
 
 // seal appends the sealed body to b. An id is never used twice, so its end is
 // a nonce; the whole of it is bound to the body.
 func (k *keyring) seal(b []byte, slot uint64, id ulid.ULID, body []byte) ([]byte, error) {
-	aead, err := k.aead(slot)
+	key, err := k.key(slot)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := chacha20poly1305.New(key[:])
 	if err != nil {
 		return nil, err
 	}
 	return aead.Seal(b, id[4:], body, id[:]), nil
 }
 
-// open is the inverse of seal. It ends with errErased if the key is destroyed.
-func (k *keyring) open(slot uint64, id ulid.ULID, sealed []byte) ([]byte, error) {
-	aead, err := k.aead(slot)
+// open returns the body that was sealed in r. It ends with errErased if the
+// key is destroyed.
+func (k *keyring) open(r *ledger.Record) ([]byte, error) {
+	key, err := k.key(r.Slot)
 	if err != nil {
 		return nil, err
 	}
-	body, err := aead.Open(nil, id[4:], sealed, id[:])
+	aead, err := opener(r.Flags, key[:])
+	if err != nil {
+		return nil, err
+	}
+	body, err := aead.Open(nil, r.ID[4:], r.Body, r.ID[:])
 	switch {
 	case err == nil:
 		return body, nil
-	case k.destroyed(slot): // while we were copying it
-		return nil, k.missing(slot)
+	case k.destroyed(r.Slot): // while we were copying it
+		return nil, k.missing(r.Slot)
 	}
-	return nil, fmt.Errorf("%w: its body does not open with the key in slot %d", ledger.ErrCorrupt, slot)
+	return nil, fmt.Errorf("%w: its body does not open with the key in slot %d", ledger.ErrCorrupt, r.Slot)
+}
+
+// opener returns what opens bodies with these flags. AES-GCM, which the first
+// ledgers were sealed with, makes tables of each key: for a new contact that
+// costs five times what it costs to seal an event.
+func opener(flags ledger.Flags, key []byte) (cipher.AEAD, error) {
+	if flags&ledger.ChaCha != 0 {
+		return chacha20poly1305.New(key)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
 }
 
 // digest returns the keyed hash of a text; what says which kind of text it is,

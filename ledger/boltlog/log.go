@@ -102,7 +102,6 @@ type Log struct {
 	index   *index // the writer's
 
 	forgotten map[digest]bool // the writer's: bodies of these are not kept
-	lastSlot  uint64          // the writer's: the newest slot given out
 	stuck     bool            // the writer's: bbolt panicked and holds its lock
 
 	head    atomic.Pointer[head]

@@ -293,6 +293,6 @@ func (l *Log) loadIndex() error {
 			l.index.tend()
 		}
 	}
-	l.lastSlot = max(l.index.fresh.slot, firstSlot) - 1
+	l.keys.used.Store(max(l.index.fresh.slot, firstSlot) - 1)
 	return nil
 }

@@ -185,7 +185,7 @@ func (l *Log) body(r *ledger.Record) (body []byte, err error) {
 	case len(r.Body) == 0:
 		return nil, nil
 	case r.Flags&ledger.Sealed != 0:
-		body, err = l.keys.open(r.Slot, r.ID, r.Body)
+		body, err = l.keys.open(r)
 	default:
 		body = bytes.Clone(r.Body)
 	}

@@ -2,7 +2,6 @@ package boltlog
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -59,7 +58,7 @@ func (t table) len() int                    { return len(t) / rowSize }
 func (t table) row(i int) []byte            { return t[i*rowSize : (i+1)*rowSize] }
 func (t table) top(i int) uint64            { return binary.BigEndian.Uint64(t.row(i)) }
 func (t table) number(i int) uint64         { return binary.BigEndian.Uint64(t.row(i)[16:]) }
-func (t table) compare(i int, d digest) int { return bytes.Compare(t.row(i)[:16], d[:]) }
+func (t table) compare(i int, d digest) int { return digest(t.row(i)[:16]).compare(d) }
 
 // find guesses where the digest stands, since they are spread evenly, and
 // closes in on it: three or four looks among millions.
@@ -185,31 +184,39 @@ type row struct {
 	number uint64
 }
 
-func compareRows(a, b row) int {
-	return cmp.Or(a.digest.compare(b.digest), cmp.Compare(a.number, b.number))
+func (a row) compare(b row) int {
+	if c := a.digest.compare(b.digest); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.number, b.number)
 }
 
 // writeRows writes the rows of both in order; where both have a digest the
 // newer row counts. It returns how many it wrote.
 func writeRows(w io.Writer, old table, newer map[digest]uint64) (n int, err error) {
-	var b [rowSize]byte
+	block := make([]byte, 0, rowsAtOnce*rowSize) // a row at a time costs more than making it
 	for r := range merged(old, sorted(newer)) {
-		copy(b[:], r.digest[:])
-		binary.BigEndian.PutUint64(b[16:], r.number)
-		if _, err := w.Write(b[:]); err != nil {
-			return n, err
-		}
+		block = binary.BigEndian.AppendUint64(append(block, r.digest[:]...), r.number)
 		n++
+		if len(block) == cap(block) {
+			if _, err := w.Write(block); err != nil {
+				return n, err
+			}
+			block = block[:0]
+		}
 	}
-	return n, nil
+	_, err = w.Write(block)
+	return n, err
 }
+
+const rowsAtOnce = 2048
 
 func sorted(m map[digest]uint64) []row {
 	rows := make([]row, 0, len(m))
 	for d, n := range m {
 		rows = append(rows, row{d, n})
 	}
-	slices.SortFunc(rows, compareRows)
+	slices.SortFunc(rows, row.compare)
 	return rows
 }
 

@@ -228,7 +228,7 @@ func (l *Log) publish(b *batch) error {
 		return fmt.Errorf("write the head witness: %w", errors.Join(err, errNotPlain))
 	}
 	b.intoIndex()
-	l.lastSlot = b.slot
+	l.keys.used.Store(b.slot)
 	if l.head.Load().seq == 0 {
 		l.first.Store(&b.entries[0].Recorded)
 	}
@@ -303,9 +303,7 @@ func (l *Log) tend() {
 		return
 	}
 	l.index.tend()
-	if l.keys.made()-l.lastSlot < slotsMade/2 {
-		if err := l.keys.extend(slotsMade); err != nil {
-			l.failed(fmt.Errorf("make keys: %w", err))
-		}
+	if err := l.keys.tend(); err != nil {
+		l.failed(fmt.Errorf("make keys: %w", err))
 	}
 }
