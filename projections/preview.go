@@ -90,5 +90,11 @@ func (v *view) discard() error {
 	if v.at == g {
 		return nil // its builder removes it
 	}
-	return g.remove()
+	if err := g.remove(); err != nil {
+		return err
+	}
+	if v.last == g.generation { // it never served: the next take-over is one more than the last
+		v.last--
+	}
+	return nil
 }

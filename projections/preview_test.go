@@ -92,19 +92,19 @@ func TestPreview(t *testing.T) {
 		if err := r.Preview("counts"); err != nil {
 			t.Fatal(err)
 		}
-		check(`1.1 to 1.3: +1 -1 ~0 b:null>"3" z:"3">null`)
+		check(`1.1 to 1.2: +1 -1 ~0 b:null>"3" z:"3">null`)
 		if err := r.Accept("counts"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if s := r.Status()[0]; s.Generation != 3 || s.Rebuild != nil {
+		if s := r.Status()[0]; s.Generation != 2 || s.Rebuild != nil {
 			t.Errorf("status after the word %+v", s)
 		}
 		stop()
 		r, stop = start(t, dir, log, said{&wrong})
 		defer stop()
 		synctest.Wait()
-		if s := r.Status()[0]; s.Generation != 3 || s.Rebuild != nil || s.State != projections.Live {
+		if s := r.Status()[0]; s.Generation != 2 || s.Rebuild != nil || s.State != projections.Live {
 			t.Errorf("status after a restart %+v", s)
 		}
 	})

@@ -97,9 +97,17 @@ func (v *view) catchUp(ctx context.Context, g *generation, fold func(*generation
 	return v.catchUpTo(ctx, g, math.MaxUint64, fold)
 }
 
+// Who is far behind folds more in one transaction: a page that many entries
+// change is then written once. Bodies may be large, so they are counted too.
+const (
+	farBatches = 16
+	farBytes   = 16 << 20
+)
+
 // catchUpTo ends with the entry at to.
 func (v *view) catchUpTo(ctx context.Context, g *generation, to ledger.Seq, fold func(*generation, []ledger.Entry) error) error {
-	batch := make([]ledger.Entry, 0, v.o.Batch)
+	size, bytes := v.batchFor(g), 0
+	batch := make([]ledger.Entry, 0, size)
 	for e, err := range v.log.Read(ctx, g.cursor()) {
 		if err != nil {
 			return err
@@ -108,18 +116,28 @@ func (v *view) catchUpTo(ctx context.Context, g *generation, to ledger.Seq, fold
 			break
 		}
 		batch = append(batch, e)
-		if len(batch) < v.o.Batch {
+		bytes += len(e.Body)
+		if len(batch) < size && bytes < farBytes {
 			continue
 		}
 		if err := fold(g, batch); err != nil {
 			return err
 		}
-		batch = batch[:0]
+		clear(batch) // their bodies are not kept
+		batch, bytes, size = batch[:0], 0, v.batchFor(g)
 	}
 	if len(batch) == 0 {
 		return ctx.Err()
 	}
 	return fold(g, batch)
+}
+
+// batchFor is how many entries g folds in its next transaction.
+func (v *view) batchFor(g *generation) int {
+	if behind := v.head() - min(v.head(), g.cursor().Seq); behind > ledger.Seq(2*farBatches*v.o.Batch) {
+		return farBatches * v.o.Batch
+	}
+	return v.o.Batch
 }
 
 func (v *view) foldLive(g *generation, batch []ledger.Entry) error {

@@ -49,9 +49,14 @@ type rebuildView struct {
 	Percent float64 `json:"percent"`
 	Speed   float64 `json:"events_per_second"`
 	ETA     float64 `json:"eta_seconds"`
+	Preview bool    `json:"preview"`
+	Ready   bool    `json:"ready"`
 }
 
 func (r rebuildView) String() string {
+	if r.Ready {
+		return "waits for a word: rebuild --diff"
+	}
 	return fmt.Sprintf("%.0f %%, %s left", r.Percent, (time.Duration(r.ETA) * time.Second).String())
 }
 

@@ -14,6 +14,7 @@ type projectionsRebuildCmd struct {
 	Name   string `arg:"" optional:"" help:"The view."`
 	All    bool   `help:"All of them."`
 	Data   string `placeholder:"DIR" help:"Rebuild the views of a stopped service, in its data directory."`
+	Diff   bool   `help:"Build beside, show what would change, and ask whether it is to serve."`
 	NoWait bool   `help:"Begin, and do not wait for the end."`
 	Reason string `help:"Why, for whoever asks later."`
 }
@@ -23,8 +24,13 @@ func (projectionsRebuildCmd) Help() string {
 	return `The old generation serves until the new one has reached the head of the ledger.
 Webhooks, reads and effects go on, and nothing is sent twice.
 
+With --diff the new generation waits at the head: counts of rows added, removed and
+changed are shown with a sample before and after, and it serves if you say so. With
+--dry-run it is discarded.
+
 Examples:
   ghl-ledger projections rebuild leads --yes
+  ghl-ledger projections rebuild leads --diff
   ghl-ledger projections rebuild --all --dry-run
   ghl-ledger projections rebuild --all --data /var/lib/ghl-ledger --yes`
 }
@@ -34,6 +40,8 @@ func (c *projectionsRebuildCmd) Run(ctx context.Context, con *console) error {
 	switch {
 	case (c.Name == "") != c.All:
 		return errors.New("which view? Give a name, or --all; `ghl-ledger projections list` shows them")
+	case c.NoWait && c.Diff:
+		return errors.New("--no-wait: with --diff there is something to look at in the end")
 	case c.Data == "":
 		c.find(con.set)
 		return c.run(ctx, con, &c.remote)
@@ -56,15 +64,18 @@ func (c *projectionsRebuildCmd) run(ctx context.Context, con *console, from view
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, v := range before {
-		names = append(names, v.Name)
+	names := namesOf(before)
+	if c.Diff {
+		if err := c.compare(ctx, con, from, before); err != nil || c.DryRun || c.Output == "json" {
+			return err
+		}
+		return c.tell(ctx, con, from, names)
 	}
 	if ok, err := c.goAhead(con, "rebuild %s from %s", and(names), plural(int(before[0].Head), "entry")); !ok {
 		return err
 	}
 	for _, name := range names {
-		if err := from.rebuild(ctx, name, c.Reason); err != nil {
+		if err := from.turn(ctx, name, "rebuild", c.Reason); err != nil {
 			return missing(err, "projection", name, "projections list")
 		}
 	}
@@ -75,6 +86,13 @@ func (c *projectionsRebuildCmd) run(ctx context.Context, con *console, from view
 		return err
 	}
 	return c.tell(ctx, con, from, names)
+}
+
+func namesOf(views []viewRow) (names []string) {
+	for _, v := range views {
+		names = append(names, v.Name)
+	}
+	return names
 }
 
 // poll is how often the service is asked how far it is.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -24,7 +25,9 @@ func openViews(dataDir string, from ledger.Reader, log *slog.Logger) (*projectio
 // viewer is where views stand: the running service, or a stopped one's files.
 type viewer interface {
 	views(ctx context.Context) ([]viewRow, error)
-	rebuild(ctx context.Context, name, why string) error
+	// turn is rebuild, or preview, and then accept or discard.
+	turn(ctx context.Context, name, act, why string) error
+	diff(ctx context.Context, name string) (projections.Diff, error)
 }
 
 // views gets where the views stand.
@@ -36,9 +39,18 @@ func (r *remote) views(ctx context.Context) ([]viewRow, error) {
 	return got.Data, err
 }
 
-func (r *remote) rebuild(ctx context.Context, name, why string) error {
-	return r.post(ctx, "projections/"+url.PathEscape(name)+"/rebuild", reason(why), nil)
+func (r *remote) turn(ctx context.Context, name, act, why string) error {
+	return r.post(ctx, "projections/"+url.PathEscape(name)+"/"+act, reason(why), nil)
 }
+
+func (r *remote) diff(ctx context.Context, name string) (d projections.Diff, err error) {
+	asked := *r
+	asked.patience = diffTime
+	return d, asked.get(ctx, "projections/"+url.PathEscape(name)+"/diff", nil, &d)
+}
+
+// diffTime is how long the comparing of two large views may take.
+const diffTime = 10 * time.Minute
 
 // stopped is the views of a service that does not run, followed here.
 type stopped struct {
@@ -75,7 +87,15 @@ func (s *stopped) views(context.Context) (rows []viewRow, err error) {
 	return rows, json.Unmarshal(b, &rows)
 }
 
-func (s *stopped) rebuild(_ context.Context, name, _ string) error { return s.runner.Rebuild(name) }
+func (s *stopped) turn(_ context.Context, name, act, _ string) error {
+	return map[string]func(string) error{
+		"rebuild": s.runner.Rebuild, "preview": s.runner.Preview, "accept": s.runner.Accept, "discard": s.runner.Discard,
+	}[act](name)
+}
+
+func (s *stopped) diff(ctx context.Context, name string) (projections.Diff, error) {
+	return s.runner.Diff(ctx, name, 10)
+}
 
 // Close leaves the files as a service leaves them.
 func (s *stopped) Close() error {
