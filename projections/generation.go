@@ -41,6 +41,7 @@ type generation struct {
 	readOnly bool // of another version: this binary has not its fold
 	complete bool
 	held     bool // takes over when a person says so
+	purges   bool // nothing that served before it is kept: see Rewrite
 	place    atomic.Pointer[ledger.Cursor]
 	parked   atomic.Int64
 }

@@ -20,20 +20,26 @@ type progress struct {
 func (v *view) rebuild(held bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	_, err := v.begin(held)
+	return err
+}
+
+// begin is rebuild for one who holds v.mu.
+func (v *view) begin(held bool) (*generation, error) {
 	if v.building != nil {
-		return fmt.Errorf("projection %s: %w", v.p.Name(), ErrRebuilding)
+		return nil, fmt.Errorf("projection %s: %w", v.p.Name(), ErrRebuilding)
 	}
 	g, err := v.create()
 	if err != nil {
-		return fmt.Errorf("projection %s: %w", v.p.Name(), err)
+		return nil, fmt.Errorf("projection %s: %w", v.p.Name(), err)
 	}
 	if held {
 		if err := g.hold(true); err != nil {
-			return errors.Join(fmt.Errorf("projection %s: %w", v.p.Name(), err), g.remove())
+			return nil, errors.Join(fmt.Errorf("projection %s: %w", v.p.Name(), err), g.remove())
 		}
 	}
 	v.start(g)
-	return nil
+	return g, nil
 }
 
 // rollback starts with the file that served before the last take-over. It gets
@@ -149,7 +155,7 @@ func (v *view) buildStep(ctx context.Context, g *generation) (done bool, err err
 	if old == nil {
 		return false, err
 	}
-	v.retire(old)
+	v.retire(old, g)
 	return true, nil
 }
 
@@ -207,15 +213,15 @@ func (v *view) takeOver(ctx context.Context, g *generation) (*generation, error)
 	return old, nil
 }
 
-// retire closes the generation that served, keeps it for a rollback, and
-// removes the one before it.
-func (v *view) retire(old *generation) {
+// retire closes the generation that served before g, keeps it for a rollback
+// unless g purges, and removes the one before it.
+func (v *view) retire(old, g *generation) {
 	err := old.close() // waits for its readers
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case v.purge:
-		v.drop(old.file)
+	case g.purges:
+		v.purged, v.unpurged = g.generation, v.drop(g)
 	case !old.readOnly:
 		if v.previous != nil {
 			_ = v.forget(*v.previous) // what stays is removed by the next start

@@ -20,19 +20,18 @@ func (r *Runner) Rewrite(ctx context.Context) error {
 }
 
 func (v *view) rewrite(ctx context.Context) error {
-	if err := v.discard(); err != nil && !errors.Is(err, ErrNoPreview) {
-		return err
-	}
-	for started := false; ; {
+	for number := 0; ; {
 		moved := v.moved.wait() // taken before looking
-		if !started {
-			err := v.rebuildPurging()
-			if err != nil && !errors.Is(err, ErrRebuilding) {
+		switch {
+		case number == 0: // none was started yet: the one under way has read what is destroyed
+			var err error
+			if number, err = v.rebuildPurging(); err != nil && !errors.Is(err, ErrRebuilding) {
 				return err
 			}
-			started = err == nil // else after the one under way, which has read what is destroyed
-		} else if !v.purging() {
-			return nil
+		default:
+			if done, err := v.purgedBy(number); done {
+				return err
+			}
 		}
 		select {
 		case <-moved:
@@ -42,37 +41,45 @@ func (v *view) rewrite(ctx context.Context) error {
 	}
 }
 
-// rebuildPurging is a rebuild that leaves nothing to roll back to.
-func (v *view) rebuildPurging() error {
-	v.setPurge(true) // before it starts: it may be over at once
-	err := v.rebuild(false)
+// rebuildPurging starts a rebuild that leaves nothing to roll back to, in the
+// place of a preview if there is one, and returns its number. It returns
+// ErrRebuilding and 0 while another one is under way.
+func (v *view) rebuildPurging() (number int, err error) {
+	if err := v.discard(); err != nil && !errors.Is(err, ErrNoPreview) {
+		return 0, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	g, err := v.begin(false)
 	if err != nil {
-		v.setPurge(false)
+		return 0, err
 	}
-	return err
+	g.purges = true
+	return g.generation, nil
 }
 
-func (v *view) setPurge(on bool) {
+// purgedBy reports whether the generation of that number, or a later one that
+// purges too, serves, and whether all files before it could be removed.
+func (v *view) purgedBy(number int) (done bool, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.purge = on
+	return v.purged >= number, v.unpurged
 }
 
-func (v *view) purging() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.purge
-}
-
-// drop removes the file of the generation that served, and the one before it.
-// The caller holds v.mu.
-func (v *view) drop(old file) {
-	errs := []error{v.forget(old)}
-	if v.previous != nil {
-		errs = append(errs, v.forget(*v.previous))
+// drop removes every file of the view but that of g, which serves, and of one
+// begun since: those kept for a rollback and for an older binary have what is
+// to be gone, too. The caller holds v.mu.
+func (v *view) drop(g *generation) error {
+	v.previous = nil
+	files, err := filesOf(v.dir, v.p.Name())
+	if err != nil {
+		return err
 	}
-	if err := errors.Join(errs...); err != nil {
-		v.o.Logger.Warn("view not removed; the next start tries again", "projection", v.p.Name(), "err", err)
+	var errs []error
+	for _, f := range files {
+		if f != g.file && (v.building == nil || f != v.building.file) {
+			errs = append(errs, v.forget(f))
+		}
 	}
-	v.previous, v.purge = nil, false
+	return errors.Join(errs...)
 }

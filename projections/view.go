@@ -42,9 +42,10 @@ type view struct {
 	previous *file       // of the same version, closed
 	last     int         // the highest generation number ever given
 	progress progress
-	ready    bool // building is held and has reached the head: a person is to say
-	purge    bool // nothing of what served before is kept: see Rewrite
-	caught   bool // serving has reached the head since the start
+	ready    bool  // building is held and has reached the head: a person is to say
+	purged   int   // the newest generation that nothing before was kept of: see Rewrite
+	unpurged error // what was kept of it nevertheless
+	caught   bool  // serving has reached the head since the start
 	fault    error
 }
 
