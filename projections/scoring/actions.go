@@ -47,6 +47,10 @@ func actions(f *Facts, s Score) []Action {
 		p.add(DoNotContact, "Do not contact", f.AsOf, "The contact was deleted")
 		return p.actions
 	}
+	if end := f.outcome(); end != nil {
+		p.afterwards(end)
+		return p.actions
+	}
 	for _, rule := range rules {
 		rule(p)
 	}
@@ -136,23 +140,32 @@ func (p *plan) followUpAfterTour() {
 
 func (p *plan) scheduleTour() {
 	f := p.facts
-	if f.tourAhead() != nil || p.turnedAway() || f.ended() {
+	if f.tourAhead() != nil || p.turnedAway() {
 		return
 	}
 	missed := f.newestWith("missed")
-	if m := f.asked(14*dayLong, TourRequest); m != nil {
-		p.add(ScheduleTour, "Schedule a tour", m.At.Add(4*time.Hour), "Asked for a tour")
-	} else if missed != nil && f.AsOf.Sub(missed.Ended) <= 14*dayLong {
+	switch {
+	case f.asked(14*dayLong, TourRequest) != nil:
+		p.tourAsked()
+	case missed != nil && f.AsOf.Sub(missed.Ended) <= 14*dayLong:
 		p.add(ScheduleTour, "Offer a new time for the tour", missed.Ended.Add(dayLong), "Did not show up for a tour")
-	} else if p.score.Quality == Hot {
+	case p.score.Quality == Hot:
 		p.add(ScheduleTour, "Schedule a tour", f.AsOf.Add(dayLong), "A hot lead without a tour ahead")
+	}
+}
+
+// tourAsked is for a lead that asked for a tour and has none ahead.
+func (p *plan) tourAsked() {
+	m := p.facts.asked(14*dayLong, TourRequest)
+	if m != nil && p.facts.tourAhead() == nil && !p.turnedAway() {
+		p.add(ScheduleTour, "Schedule a tour", m.At.Add(4*time.Hour), "Asked for a tour")
 	}
 }
 
 // call is for leads that an hour may lose: hot ones who just wrote, and new ones.
 func (p *plan) call() {
 	f := p.facts
-	if p.turnedAway() || f.ended() || p.score.Quality == Cold {
+	if p.turnedAway() || p.score.Quality == Cold {
 		return
 	}
 	m := f.lastSpoken()
@@ -174,19 +187,15 @@ func (p *plan) reach(text string) string {
 
 func (p *plan) reEngage() {
 	f := p.facts
-	if end := f.outcome(); end != nil && end.Status == "lost" {
-		p.add(ReEngage, "Ask again in a month", end.At.Add(30*dayLong), "The deal was lost")
-		return
-	}
 	last, _ := f.lastActivity()
-	if silent := f.AsOf.Sub(last); silent >= 30*dayLong && f.outcome() == nil && !p.turnedAway() {
+	if silent := f.AsOf.Sub(last); silent >= 30*dayLong && !p.turnedAway() {
 		p.add(ReEngage, "Revive the contact", last.Add(31*dayLong), "Nothing heard for "+days(silent))
 	}
 }
 
 func (p *plan) askFinancing() {
 	f := p.facts
-	if p.turnedAway() || f.ended() || p.score.Quality == Cold {
+	if p.turnedAway() || p.score.Quality == Cold {
 		return
 	}
 	if m := f.asked(30*dayLong, FinancingQuestion); m != nil {
@@ -198,7 +207,7 @@ func (p *plan) askFinancing() {
 
 func (p *plan) sendListings() {
 	f := p.facts
-	if p.turnedAway() || f.ended() || f.BudgetMin == 0 && f.BudgetMax == 0 && f.PropertyType == "" && len(f.Locations) == 0 {
+	if p.turnedAway() || f.BudgetMin == 0 && f.BudgetMax == 0 && f.PropertyType == "" && len(f.Locations) == 0 {
 		return
 	}
 	var because []string
@@ -219,9 +228,6 @@ func (p *plan) turnedAway() bool {
 	m := p.facts.lastInbound()
 	return m != nil && refuses(m.Intent) && !m.At.Before(p.facts.turnedBack())
 }
-
-// ended reports whether the lead's deals are all closed.
-func (f *Facts) ended() bool { return f.outcome() != nil }
 
 // later returns the later time: what is due is never due before it was known.
 func later(a, b time.Time) time.Time {
