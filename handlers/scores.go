@@ -7,6 +7,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/julienschmidt/httprouter"
 )
 
@@ -66,13 +67,37 @@ func (a *api) scoresOf(r *http.Request, contact string, after ledger.Seq, limit 
 			if err != nil {
 				return nil, err
 			}
-			v.CauseKind, v.CauseText = texts[v.Cause][0], texts[v.Cause][1]
+			if said, ok := texts[v.Cause]; ok {
+				v.CauseKind, v.CauseText = said[0], said[1]
+			} else if v.CauseKind, v.CauseText, err = a.causeOf(r, v.Cause); err != nil {
+				return nil, err
+			}
 			views = append(views, v)
 		}
 		if !more {
 			return listOf(views, ""), nil
 		}
 	}
+}
+
+// wideCauses say what moves scores without being about one contact.
+var wideCauses = map[string]string{
+	outbox.ClockTicked:              "Time passed",
+	outbox.RescoreAsked:             "Every lead was scored anew",
+	projections.KindModelPromoted:   "Another model took over",
+	projections.KindModelRolledBack: "A model was taken back",
+}
+
+// causeOf says what an entry is that is in no contact's timeline.
+func (a *api) causeOf(r *http.Request, id string) (kind, text string, err error) {
+	e, err := a.entryOf(r.Context(), id)
+	if err != nil {
+		return "", "", err
+	}
+	if text = wideCauses[e.Kind]; text == "" {
+		text = "Something else happened"
+	}
+	return e.Kind, text, nil
 }
 
 func (a *api) scoreAt(r *http.Request, seq ledger.Seq) (scoreView, error) {

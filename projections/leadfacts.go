@@ -23,6 +23,9 @@ func (l *leadReader) facts() scoring.Facts {
 	if !l.row.Created.isZero() {
 		f.CreatedBy = l.row.Created.event()
 	}
+	if l.row.Gone.V {
+		f.DeletedBy = l.row.Gone.S.event()
+	}
 	if lead.Score != nil {
 		f.Quality = lead.Score.Quality
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 type leadsExplainCmd struct {
@@ -29,13 +32,18 @@ type scoreView struct {
 	Kind     string    `json:"cause_kind"`
 	Text     string    `json:"cause_text"`
 	Delta    *float64  `json:"delta"`
-	Scored   *struct {
-		Score   float64      `json:"score"`
-		Quality string       `json:"quality"`
-		Churn   float64      `json:"churn_risk"`
-		Model   string       `json:"model_id"`
-		Reasons []leadReason `json:"reasons"`
-	} `json:"scored"`
+	Scored   *scored   `json:"scored"`
+}
+
+// scored is a score with its parts.
+type scored struct {
+	Score   float64      `json:"score"`
+	Quality string       `json:"quality"`
+	Churn   float64      `json:"churn_risk"`
+	Model   string       `json:"model_id"`
+	Reasons []leadReason `json:"reasons"`
+	Losing  []leadReason `json:"churn_reasons"`
+	Actions []leadAction `json:"recommended_actions"`
 }
 
 // scoreRow is one score as a line of the history.
@@ -73,18 +81,49 @@ func (c *leadsExplainCmd) Run(ctx context.Context, con *console) error {
 	if newest == nil {
 		return nil
 	}
-	fmt.Fprintf(con.out, "\nThe newest, by model %s: 40 and\n", newest.Model)
-	slices.SortStableFunc(newest.Reasons, func(a, b leadReason) int { return int(100 * (abs(b.Points) - abs(a.Points))) })
-	return printList(con, "table", newest.Reasons)
+	return newest.print(con)
+}
+
+// print says what the score is made of, what it says of losing the lead, and
+// what to do.
+func (s *scored) print(con *console) error {
+	fmt.Fprintf(con.out, "\nThe newest is %.2f, by %s: 40 and\n", s.Score, scoring.NameOf(s.Model))
+	byWeight(s.Reasons)
+	if err := printList(con, "table", s.Reasons); err != nil {
+		return err
+	}
+	if len(s.Losing) > 0 {
+		fmt.Fprintf(con.out, "\nThe risk to lose the lead is %.0f %%:\n", 100*s.Churn)
+		if err := printRisks(con, s.Losing); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(con.out, "\nWhat to do next:\n")
+	return printActions(con, s.Actions)
+}
+
+func byWeight(reasons []leadReason) {
+	slices.SortStableFunc(reasons, func(a, b leadReason) int { return cmp.Compare(abs(b.Points), abs(a.Points)) })
+}
+
+// printRisks prints the parts of a risk, in hundredths of a chance.
+func printRisks(con *console, reasons []leadReason) error {
+	type row struct {
+		Percent string `json:"percent"`
+		Text    string `json:"text"`
+		Event   string `json:"event_id" head:"event"`
+	}
+	rows := make([]row, len(reasons))
+	for i, r := range reasons {
+		rows[i] = row{fmt.Sprintf("%+.0f", 100*r.Points), r.Text, r.Event}
+	}
+	return printList(con, "table", rows)
 }
 
 func printScores(con *console, views []scoreView) error {
 	rows := make([]scoreRow, len(views))
 	for i, v := range views {
-		rows[i] = scoreRow{Recorded: v.Recorded, Event: v.Cause, Why: v.Kind}
-		if v.Text != "" {
-			rows[i].Why = v.Text
-		}
+		rows[i] = scoreRow{Recorded: v.Recorded, Event: v.Cause, Why: v.Text}
 		if v.Delta != nil {
 			rows[i].Delta = fmt.Sprintf("%+.2f", *v.Delta)
 		}

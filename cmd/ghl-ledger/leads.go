@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 type leadsCmd struct {
@@ -114,6 +116,7 @@ type leadView struct {
 	Win         *float64     `json:"win_probability"`
 	Model       string       `json:"model_id"`
 	Reasons     []leadReason `json:"reasons"`
+	Losing      []leadReason `json:"churn_reasons"`
 	Actions     []leadAction `json:"recommended_actions"`
 	Created     time.Time    `json:"created_at"`
 	Updated     time.Time    `json:"updated_at"`
@@ -163,8 +166,8 @@ func (v *leadView) print(con *console) error {
 	printFields(con, field{"contact", v.Contact}, field{"location", v.Location}, field{"name", v.Name}, field{"email", v.Email},
 		field{"phone", v.Phone}, field{"source", v.Source}, field{"status", v.Status}, field{"tags", strings.Join(v.Tags, ", ")},
 		field{"opted out", v.OptedOut}, field{"opted out by", v.OptedOutBy}, field{"score", v.Score}, field{"quality", v.Quality},
-		field{"confidence", v.Confidence}, field{"of the kind", v.Basis}, field{"churn risk", v.Churn}, field{"win probability", v.Win},
-		field{"model", v.Model}, field{"budget", budget}, field{"months", p.Months}, field{"looks for", p.Type},
+		field{"confidence", v.Confidence}, field{"which is", scoring.BasisInWords(v.Basis)}, field{"churn risk", v.Churn}, field{"win probability", v.Win},
+		field{"scored by", scoring.NameOf(v.Model)}, field{"budget", budget}, field{"months", p.Months}, field{"looks for", strings.ReplaceAll(p.Type, "_", " ")},
 		field{"in", strings.Join(p.Locations, ", ")}, field{"created", v.Created}, field{"updated", v.Updated}, field{"as of", v.AsOf})
 	for _, part := range []struct {
 		title string
@@ -172,6 +175,7 @@ func (v *leadView) print(con *console) error {
 		print func() error
 	}{
 		{"What makes the score (40 is the base):", len(v.Reasons), func() error { return printList(con, "table", v.Reasons) }},
+		{"What makes the risk to lose the lead:", len(v.Losing), func() error { return printRisks(con, v.Losing) }},
 		{"What to do next:", len(v.Actions), func() error { return printActions(con, v.Actions) }},
 		{"Opportunities:", len(v.Opportunities), func() error { return printList(con, "table", v.Opportunities) }},
 		{"Appointments:", len(v.Appointments), func() error { return printList(con, "table", v.Appointments) }},

@@ -51,11 +51,18 @@ func TestIntegrationExamples(t *testing.T) {
 	}))
 	won.check(t, sandbox, map[string]any{
 		"status": "sold", "sale_price": 425000.0, "close_date": "2026-02-15", "updated_ai_score": won.Score, "churn_risk": 0.0,
+		"next_action": won.Actions[0].Action,
 	})
-	if won.Status != "sold" {
-		t.Errorf("the lead's status is %q", won.Status)
+	if won.Status != "sold" || won.Actions[0].Action != "Ask for a review" {
+		t.Errorf("the lead's status is %q, what to do %+v", won.Status, won.Actions)
+	}
+	for i, want := range []float64{60, 72, 76} {
+		if got := [...]scoredLead{first, booked, won}[i].Score; got != want {
+			t.Errorf("example %d scores %v, want %v: a change of the card changes what people are told", i+1, got, want)
+		}
 	}
 	p.explained(t, 3)
+	p.shown(t)
 }
 
 // tell delivers an event that happens now and returns its id.
@@ -113,7 +120,7 @@ func (l scoredLead) check(t *testing.T, sandbox *ghltest.Server, want map[string
 	sum := 40.0
 	for _, r := range l.Reasons {
 		sum += r.Points
-		if r.Text == "" || code.MatchString(r.Text) || r.Event == "" && r.Code != "CAP" {
+		if r.Text == "" || code.MatchString(r.Text) || r.Event == "" {
 			t.Errorf("reason %+v: want a text for people, and its event", r)
 		}
 	}
@@ -130,6 +137,25 @@ func (l scoredLead) check(t *testing.T, sandbox *ghltest.Server, want map[string
 		if got := c.Fields[name]; fmt.Sprint(got) != fmt.Sprint(v) {
 			t.Errorf("GoHighLevel has %s %v, the API says %v", name, got, v)
 		}
+	}
+}
+
+// ids are what a person copies and no one reads: of events and contacts.
+var ids = regexp.MustCompile(`(evt|contact|loc|apt|opp)_\w+`)
+
+func inWords(s string) string { return ids.ReplaceAllString(s, "") }
+
+// shown checks that the pages on which a person reads the lead show no code.
+func (p *process) shown(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command("ghl-ledger", "leads", "show", "contact_xxx")
+	cmd.Dir, cmd.Env = p.dir, append(p.env, "NO_COLOR=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("leads show: %v: %s", err, out)
+	}
+	if code.MatchString(inWords(string(out))) || strings.Contains(string(out), "card:") {
+		t.Errorf("leads show shows a code:\n%s", out)
 	}
 }
 
@@ -156,6 +182,9 @@ func (p *process) explained(t *testing.T, scores int) {
 		t.Fatalf("leads explain: %v: %s", err, out)
 	}
 	t.Logf("leads explain:\n%s", out)
+	if !strings.Contains(string(out), "by the built-in points card (version ") || strings.Contains(string(out), "card:") || code.MatchString(inWords(string(out))) {
+		t.Errorf("leads explain shows a code, or no model in words")
+	}
 	for _, h := range history {
 		if !strings.Contains(string(out), h.Cause) || !strings.Contains(string(out), fmt.Sprint(h.Scored.Score)) {
 			t.Errorf("leads explain does not show %s with %v", h.Cause, h.Scored.Score)

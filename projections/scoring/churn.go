@@ -100,7 +100,7 @@ func (c *churnCurve) risk(f *Facts) (centi, []Reason) {
 	end := f.outcome()
 	switch {
 	case f.Deleted:
-		s.add("DELETED", 100, "The contact was deleted", "")
+		s.add("DELETED", 100, "The contact was deleted", f.DeletedBy)
 	case end != nil && end.Status == "lost":
 		s.add("LOST", 100, "The deal was lost", end.Event)
 	case end != nil:
@@ -137,5 +137,5 @@ func (c *churnCurve) estimate(f *Facts, s *churnSum) {
 		s.add("REFUSED", c.refused, "Turned us away in the last message", m.Event)
 	}
 	kept := max(c.min, min(s.risk, c.max))
-	s.add(Cap, kept-s.risk, "A probability is never certain", "")
+	s.add(Cap, kept-s.risk, "A probability is never certain", event)
 }

@@ -27,19 +27,39 @@ type Feature struct {
 	// exported, and no model may use them.
 	Unsigned bool
 
-	find func(f *Facts) (x float64, event string)
+	find func(f *Facts) (x float64, event string) // nil for the points, which are the card's
 }
 
 // Features is the set, in the order of every vector.
 func Features() []Feature { return features }
 
-// FeaturesOf returns the vector of f.
-func FeaturesOf(f Facts) []float64 {
+// FeaturesOf returns the vector of f with the points of the built-in card.
+func FeaturesOf(f Facts) []float64 { return DefaultCard().Vector(f) }
+
+// Vector returns the features of f with the points of c: what a model knows
+// that is made over c. All the other features are the same with every card.
+func (c *Card) Vector(f Facts) []float64 {
 	x := make([]float64, len(features))
 	for i := range features {
-		x[i], _ = features[i].find(&f)
+		x[i], _ = c.feature(i, &f)
 	}
 	return x
+}
+
+// Vector returns the features of f as the model sees it.
+func (m *Model) Vector(f Facts) []float64 { return m.card.Vector(f) }
+
+// feature is one feature of f, and the entry that it comes from.
+func (c *Card) feature(i int, f *Facts) (float64, string) {
+	if features[i].find != nil {
+		return features[i].find(f)
+	}
+	total, reasons := c.reasons(f)
+	event := f.CreatedBy
+	if len(reasons) > 0 && reasons[0].EventID != "" {
+		event = reasons[0].EventID
+	}
+	return (total.float() - Base) / PointsPerDoubling, event
 }
 
 var features = []Feature{
@@ -109,10 +129,7 @@ var features = []Feature{
 
 	{Name: "opens", Text: "Opened e-mails", Sign: +1, find: tallied("EMAIL_OPENED", 7)},
 	{Name: "clicks", Text: "Clicked links", Sign: +1, find: tallied("LINK_CLICKED", 14)},
-	{Name: "points", Unit: "doublings of the odds", Text: "All that the points card counts", Sign: +1, find: func(f *Facts) (float64, string) {
-		total, _ := DefaultCard().reasons(f)
-		return (total.float() - Base) / PointsPerDoubling, ""
-	}},
+	{Name: "points", Unit: "doublings of the odds", Text: "All that the points card in force counts", Sign: +1},
 }
 
 // PointsPerDoubling is how many points double the odds.

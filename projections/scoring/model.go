@@ -219,12 +219,12 @@ func (m *Model) probability(f Facts) *float64 {
 
 // learned replaces what the card says of the score by what the weights do.
 func (m *Model) learned(f *Facts, s *Score) {
-	x := FeaturesOf(*f)
+	x := m.card.Vector(*f)
 	z := float64(m.Platt[0]*m.logOdds(x)) + m.Platt[1]
 	base := math.Log(m.BaseRate / (1 - m.BaseRate))
 	total, reasons := m.parts(f, base)
 	kept := max(0, min(total, 100*100))
-	s.Value, s.Reasons = kept.float(), appendCap(reasons, kept-total, "The scale runs from 0 to 100")
+	s.Value, s.Reasons = kept.float(), appendCap(reasons, kept-total, "The scale runs from 0 to 100", f.CreatedBy)
 	s.Quality = m.card.tiers.of(kept, f.Quality)
 	p := hundredths(1 / (1 + math.Exp(-z))).float()
 	s.WinProbability = &p
@@ -247,27 +247,33 @@ func (m *Model) parts(f *Facts, base float64) (total centi, reasons []Reason) {
 	total = hundredths(Base) + average
 	rest := average
 	for i, k := range m.index {
-		x, event := features[k].find(f)
+		x, event := m.card.feature(k, f)
 		p := point(float64(m.Platt[0]*m.Weights[i]) * ((x - m.Mean[i]) / m.Scale[i]))
 		total += p
 		if p > -leastShown && p < leastShown {
 			rest += p
 			continue
 		}
-		reasons = append(reasons, Reason{Code: "F_" + features[k].Name, Points: p.float(), Text: learnedText(features[k].Text, p), EventID: event})
+		reasons = append(reasons, Reason{Code: "F_" + features[k].Name, Points: p.float(), Text: learnedText(features[k].Text, x > m.Mean[i], p), EventID: cmp.Or(event, f.CreatedBy)})
 	}
 	slices.SortStableFunc(reasons, func(a, b Reason) int { return cmp.Compare(abs(b.Points), abs(a.Points)) })
 	if rest != 0 {
-		reasons = append(reasons, Reason{Code: "REST", Points: rest.float(), Text: "What is usual among our leads, and smaller signs"})
+		reasons = append(reasons, Reason{Code: "REST", Points: rest.float(), Text: "What is usual among our leads, and smaller signs", EventID: f.CreatedBy})
 	}
 	return total, reasons
 }
 
-func learnedText(text string, p centi) string {
-	if p > 0 {
-		return text + ": speaks for the lead, by what we learned from our closings"
+// learnedText says what a feature does. What is missing speaks too, so it is
+// said whether there is more or less of it than with other leads.
+func learnedText(text string, more bool, p centi) string {
+	amount, side := "less than usual", "against"
+	if more {
+		amount = "more than usual"
 	}
-	return text + ": speaks against the lead, by what we learned from our closings"
+	if p > 0 {
+		side = "for"
+	}
+	return text + ": " + amount + ", which speaks " + side + " the lead by what we learned from our closings"
 }
 
 // confidence is the probability that the tier is right: that a score whose

@@ -51,7 +51,7 @@ func TestLawsOfModels(t *testing.T) {
 func TestReasonsOfModelsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawModel(t).Score(drawFacts(t))
-		if got := 4000 + cents(t, s.Reasons, false); got != cent(s.Value) {
+		if got := 4000 + cents(t, s.Reasons); got != cent(s.Value) {
 			t.Fatalf("40 and the reasons are %d, the score is %.2f: %+v", got, s.Value, s.Reasons)
 		}
 		if s.WinProbability == nil || s.Confidence < 0 || s.Confidence > 1 || s.ConfidenceBasis != "posterior" {

@@ -33,6 +33,7 @@ func (c *Card) Score(f Facts) Score {
 // first.
 func (c *Card) reasons(f *Facts) (centi, []Reason) {
 	var sums [len(groups)]centi
+	var events [len(groups)]string // of each group, the entry of its last signal
 	reasons := make([]Reason, 0, 16)
 	var t tally // one for all: it escapes
 	for i, s := range signals {
@@ -41,6 +42,7 @@ func (c *Card) reasons(f *Facts) (centi, []Reason) {
 		s.find(f, &t)
 		if p := t.capped(); p != 0 {
 			sums[max(w.group, 0)] += p
+			events[max(w.group, 0)] = t.event
 			reasons = append(reasons, Reason{Code: s.code, Points: p.float(), Text: t.text(), EventID: t.event})
 		}
 	}
@@ -48,11 +50,11 @@ func (c *Card) reasons(f *Facts) (centi, []Reason) {
 	total := hundredths(Base)
 	for i, sum := range sums {
 		kept := max(c.groups[i].min, min(sum, c.groups[i].max))
-		reasons = appendCap(reasons, kept-sum, groupCaps[i])
+		reasons = appendCap(reasons, kept-sum, groupCaps[i], events[i])
 		total += kept
 	}
 	kept := max(0, min(total, 100*100))
-	return kept, appendCap(reasons, kept-total, "The scale runs from 0 to 100")
+	return kept, appendCap(reasons, kept-total, "The scale runs from 0 to 100", f.CreatedBy)
 }
 
 var groupCaps = [len(groups)]string{
@@ -62,11 +64,12 @@ var groupCaps = [len(groups)]string{
 	"All that speaks against it counts for no more",
 }
 
-func appendCap(reasons []Reason, p centi, text string) []Reason {
+// appendCap adds what a limit takes back, by the entry that it limits.
+func appendCap(reasons []Reason, p centi, text, event string) []Reason {
 	if p == 0 {
 		return reasons
 	}
-	return append(reasons, Reason{Code: Cap, Points: p.float(), Text: text})
+	return append(reasons, Reason{Code: Cap, Points: p.float(), Text: text, EventID: event})
 }
 
 // text says the tally as a salesperson would.

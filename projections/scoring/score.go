@@ -35,6 +35,7 @@ type Facts struct {
 	OptedOut   bool
 	OptedOutBy string // id of the entry
 	Deleted    bool
+	DeletedBy  string // id of the entry
 	Quality    string // the tier before, for hysteresis; empty for a first score
 }
 
