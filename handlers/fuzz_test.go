@@ -42,9 +42,8 @@ func FuzzAdmit(f *testing.F) {
 	f.Add([]byte(`{"email":"a@b.c"}`), "contact.created\n", false)
 	f.Add([]byte(`{"cause":"malformed","raw":"e30=","headers":{"a":"b"},"signed_at":"2026-01-01T00:00:00Z"}`), "x", true)
 	f.Add([]byte(`{"raw":"eyJ0eXBlIjoiY29udGFjdC5jcmVhdGVkIiwiZGF0YSI6eyJjb250YWN0X2lkIjoiYyJ9fQ=="}`), "", true)
-	b := newBench()
 	f.Fuzz(func(t *testing.T, raw []byte, hint string, stored bool) {
-		b.log.Log = memlog.New(time.Now)
+		b := newBench()
 		if stored {
 			draft := ledger.Draft{Kind: "event.quarantined", Key: "quarantine:x", Occurred: time.Now(), Body: raw, Meta: ledger.Meta{Type: hint}}
 			if _, err := b.log.Append(t.Context(), draft); err != nil {
@@ -63,14 +62,14 @@ func FuzzAdmit(f *testing.F) {
 	})
 }
 
-// bench is a door without a network, whose ledger can be replaced.
+// bench is a door without a network.
 type bench struct {
-	log  *struct{ *memlog.Log }
+	log  *memlog.Log
 	door http.Handler
 }
 
 func newBench() *bench {
-	log := &struct{ *memlog.Log }{memlog.New(time.Now)}
+	log := memlog.New(time.Now)
 	keys := ghl.Keys{Secrets: ghl.NewSecrets("secret", secret), Tolerance: time.Hour, Tokens: ghl.NewSecrets("token", workflow)}
 	return &bench{log, handlers.Both(handlers.Deps{
 		Log: log, Keys: func() ghl.Keys { return keys }, Locations: []string{"location_1"}, AdminToken: adminToken,

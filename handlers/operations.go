@@ -58,8 +58,9 @@ var operations = map[string]operation{
 	"GET /api/v1/reconcile/:id": {about: "A run.", answers: outbox.ReconcileRun{}},
 
 	"GET /api/v1/quarantine": {about: "Authentic deliveries that are no valid events.",
-		query: "state=waiting|admitted|discarded cause=malformed|other_app|other_location|too_old " + entryQuery, answers: list[quarantineView]{}},
+		query: "state=waiting|admitted|discarded cause=malformed|other_app|other_location|too_old type contact_id location_id since until q order=asc|desc after limit", answers: list[quarantineView]{}},
 	"GET /api/v1/quarantine/:id":          {about: "One with its bytes.", answers: quarantineDetail{}},
+	"POST /api/v1/quarantine":             {about: "One act on all that wait and that a filter means, 500 at a time. A dry run counts them.", body: manyQuarantined{}, answers: settledMany{}},
 	"POST /api/v1/quarantine/:id/admit":   {about: "Make it an event, after a fix.", body: reasoned{}, answers: settled{}},
 	"POST /api/v1/quarantine/:id/discard": {about: "Nothing will come of it.", body: reasoned{}, answers: settled{}},
 

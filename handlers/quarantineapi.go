@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/julienschmidt/httprouter"
-	"github.com/oklog/ulid/v2"
 )
 
 // quarantineView is a quarantined delivery as the API shows it.
@@ -46,61 +44,28 @@ const (
 	discarded = "discarded"
 )
 
-const discardAct = "quarantine.discard"
+const (
+	admitAct   = "quarantine.admit"
+	discardAct = "quarantine.discard"
+)
 
 // quarantine lists what is kept apart.
 func (a *api) quarantine(r *http.Request, _ httprouter.Params) (any, error) {
-	q := r.URL.Query()
-	state, cause := q.Get("state"), q.Get("cause")
-	q.Del("state")
-	q.Del("cause")
-	f, err := filterOf(q)
-	if err != nil {
-		return nil, err
-	}
-	f.kinds = []string{quarantinedKind}
-	entries, next, err := a.find(r.Context(), f)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := a.ends(r.Context(), entries)
+	f, err := quarantineFilterOf(r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
 	var views []quarantineView
-	for _, e := range entries {
-		v := quarantineViewOf(e, bodyOf(e), ends[e.ID])
-		if (state == "" || state == v.State) && (cause == "" || cause == v.Cause) {
-			views = append(views, v)
+	next := ""
+	err = a.eachQuarantined(r.Context(), f, func(_ ledger.Entry, v quarantineView) (more bool) {
+		if len(views) == f.limit {
+			next = views[len(views)-1].ID
+			return false
 		}
-	}
-	return listOf(views, next), nil
-}
-
-// end is what became of a quarantined delivery; the zero end: it waits.
-type end struct{ state, event string }
-
-// ends finds out what became of the entries, by reading on from the first.
-func (a *api) ends(ctx context.Context, entries []ledger.Entry) (map[ulid.ULID]end, error) {
-	ends := map[ulid.ULID]end{}
-	if len(entries) == 0 {
-		return ends, nil
-	}
-	from := min(entries[0].Seq, entries[len(entries)-1].Seq)
-	for e, err := range a.Log.Read(ctx, ledger.Cursor{Seq: from}) {
-		if err != nil {
-			return nil, err
-		}
-		switch e.Kind {
-		case admittedKind:
-			var body admittedBody
-			_ = json.Unmarshal(e.Body, &body) // ours; without it only the link is missing
-			ends[e.Cause] = end{admitted, body.EventID}
-		case auditKind + discardAct:
-			ends[e.Cause] = end{state: discarded}
-		}
-	}
-	return ends, nil
+		views = append(views, v)
+		return true
+	})
+	return listOf(views, next), err
 }
 
 func bodyOf(e ledger.Entry) (q quarantined) {
@@ -132,8 +97,8 @@ func (a *api) inQuarantine(r *http.Request, p httprouter.Params) (ledger.Entry, 
 	if e.Kind != quarantinedKind {
 		return e, end{}, &notFound
 	}
-	ends, err := a.ends(r.Context(), []ledger.Entry{e})
-	return e, ends[e.ID], err
+	end, err := a.ward.endOf(r.Context(), e.ID)
+	return e, end, err
 }
 
 // quarantined shows one delivery with its bytes.
@@ -185,11 +150,6 @@ func (a *api) discardQuarantined(r *http.Request, p httprouter.Params) (any, err
 	return settled{ID: ledger.FormatID(e.ID), State: discarded, AuditID: ledger.FormatID(id)}, nil
 }
 
-// admittedBody is the body of event.admitted.
-type admittedBody struct {
-	EventID string `json:"event_id"`
-}
-
 // admitQuarantined parses a delivery again, after a fix, and makes it an
 // ordinary entry with its first arrival time. No message follows from it.
 func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error) {
@@ -210,18 +170,11 @@ func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error
 	if err != nil {
 		return nil, err
 	}
-	audit, err := a.deedDraft(r, deed{Act: "quarantine.admit", On: ledger.FormatID(e.ID), Reason: in.Reason, cause: e.ID})
+	got, audit, err := a.admit(r, deed{Act: admitAct, On: ledger.FormatID(e.ID), Reason: in.Reason, cause: e.ID}, []ledger.Draft{event})
 	if err != nil {
 		return nil, err
 	}
-	got, err := a.appendAll(r.Context(), audit, event)
-	if err != nil {
-		return nil, err
-	}
-	id := ledger.FormatID(got[1].Entry.ID)
-	body, _ := json.Marshal(admittedBody{EventID: id}) // a string never fails
-	_, err = a.append(r.Context(), ledger.Draft{Kind: admittedKind, Key: "admitted:" + ledger.FormatID(e.ID), Cause: e.ID, Body: body})
-	return settled{ledger.FormatID(e.ID), admitted, id, !got[1].Added, ledger.FormatID(got[0].Entry.ID)}, err
+	return settled{ledger.FormatID(e.ID), admitted, ledger.FormatID(got[0].Entry.ID), !got[0].Added, audit}, nil
 }
 
 // admittedDraft is the quarantined delivery as an event, if it is one now.

@@ -101,6 +101,7 @@ func (s *surface) admin() {
 
 	s.read("/quarantine", a.quarantine)
 	s.read("/quarantine/:id", a.quarantined)
+	s.act("/quarantine", a.settleQuarantined)
 	s.act("/quarantine/:id/admit", a.admitQuarantined)
 	s.act("/quarantine/:id/discard", a.discardQuarantined)
 

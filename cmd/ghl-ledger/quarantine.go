@@ -19,18 +19,27 @@ type quarantineCmd struct {
 }
 
 type quarantineListCmd struct {
-	client `embed:""`
-	paging `embed:""`
-	State  string `param:"state" help:"waiting, admitted or discarded."`
-	Cause  string `param:"cause" help:"Why it was kept apart: invalid, location, …"`
-	Since  string `param:"since" placeholder:"TIME" help:"From then on."`
-	Until  string `param:"until" placeholder:"TIME" help:"Up to then."`
+	client           `embed:""`
+	paging           `embed:""`
+	State            string `param:"state" help:"waiting, admitted or discarded."`
+	quarantineFilter `embed:""`
+}
+
+// quarantineFilter says which deliveries are meant.
+type quarantineFilter struct {
+	Cause    string `param:"cause" json:"cause,omitempty" help:"Why it was kept apart: malformed, other_app, other_location or too_old."`
+	Type     string `param:"type" json:"type,omitempty" help:"Of this type of event, as far as it could be read."`
+	Location string `name:"location-id" param:"location_id" json:"location_id,omitempty" help:"Of this location."`
+	Contact  string `name:"contact-id" param:"contact_id" json:"contact_id,omitempty" help:"Of this contact."`
+	Since    string `param:"since" json:"since,omitempty" placeholder:"TIME" help:"From then on."`
+	Until    string `param:"until" json:"until,omitempty" placeholder:"TIME" help:"Up to then."`
 }
 
 // Help is what quarantine list --help says beside its flags.
 func (quarantineListCmd) Help() string {
 	return `Examples:
-  ghl-ledger quarantine list --state waiting`
+  ghl-ledger quarantine list --state waiting
+  ghl-ledger quarantine list --cause other_location --since 2026-01-31`
 }
 
 // quarantineRow is a delivery kept apart, as a line of a list.
@@ -60,7 +69,11 @@ func (f faults) String() string {
 
 // Run lists the quarantine.
 func (c *quarantineListCmd) Run(ctx context.Context, con *console) error {
-	return showList[quarantineRow](ctx, con, &c.client, "quarantine", query(*c), c.paging)
+	q := query(c.quarantineFilter)
+	if c.State != "" {
+		q.Set("state", c.State)
+	}
+	return showList[quarantineRow](ctx, con, &c.client, "quarantine", q, c.paging)
 }
 
 type quarantineShowCmd struct {
@@ -111,16 +124,19 @@ func (c *quarantineShowCmd) Run(ctx context.Context, con *console) error {
 	return err
 }
 
-// oneDelivery is an act on one delivery kept apart.
-type oneDelivery struct {
-	client `embed:""`
-	acting `embed:""`
-	ID     string `arg:"" help:"The delivery: evt_…"`
-	Reason string `help:"Why, for whoever asks later."`
+// settle is an act on one delivery kept apart, or on all that wait and that a
+// filter means.
+type settle struct {
+	client           `embed:""`
+	quarantineFilter `embed:""`
+	acting           `embed:""`
+	All              bool   `help:"All that wait, where no filter is given."`
+	ID               string `arg:"" optional:"" help:"The delivery: evt_… Or give a filter instead."`
+	Reason           string `help:"Why, for whoever asks later."`
 }
 
 type quarantineAdmitCmd struct {
-	oneDelivery `embed:""`
+	settle `embed:""`
 }
 
 // Help is what quarantine admit --help says beside its flags.
@@ -128,33 +144,37 @@ func (quarantineAdmitCmd) Help() string {
 	return `It becomes an event with its first arrival time. No message follows from it, since
 it is late.
 
+Give an id, or a filter, which then means all that wait. --dry-run counts them.
+
 Examples:
-  ghl-ledger quarantine admit evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --yes`
+  ghl-ledger quarantine admit evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --yes
+  ghl-ledger quarantine admit --cause other_location --location-id loc_2 --dry-run`
 }
 
 // Run admits the delivery.
 func (c *quarantineAdmitCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, "admit", func(answer map[string]any) string {
+	return c.run(ctx, con, "admit", func(answer map[string]any) string {
 		return fmt.Sprintf("%s is now event %v", c.ID, answer["event_id"])
 	})
 }
 
 type quarantineDiscardCmd struct {
-	oneDelivery `embed:""`
+	settle `embed:""`
 }
 
 // Help is what quarantine discard --help says beside its flags.
 func (quarantineDiscardCmd) Help() string {
 	return `Examples:
-  ghl-ledger quarantine discard evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --reason "a test of theirs" --yes`
+  ghl-ledger quarantine discard evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --reason "a test of theirs" --yes
+  ghl-ledger quarantine discard --cause too_old --until 2026-01-31 --dry-run`
 }
 
 // Run discards the delivery.
 func (c *quarantineDiscardCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, "discard", func(map[string]any) string { return c.ID + " is discarded" })
+	return c.run(ctx, con, "discard", func(map[string]any) string { return c.ID + " is discarded" })
 }
 
-func (c *oneDelivery) act(ctx context.Context, con *console, verb string, said func(answer map[string]any) string) error {
+func (c *settle) one(ctx context.Context, con *console, verb string, said func(answer map[string]any) string) error {
 	c.find(con.set)
 	path := "quarantine/" + url.PathEscape(c.ID)
 	var v quarantineView
