@@ -77,6 +77,9 @@ func (l *Log) fill(group []*call) (b *batch, answers []answer, err error) {
 	b = &batch{l: l, tx: tx, bucket: tx.Bucket(entriesBucket), head: *l.head.Load(), slot: l.keys.used.Load(),
 		keys: map[digest]int{}, owners: map[digest]uint64{}}
 	b.bucket.FillPercent = 1.0 // entries only go to the end
+	if err := putStops(b.bucket); err != nil {
+		return nil, nil, errors.Join(err, tx.Rollback())
+	}
 	for _, c := range group {
 		a, err := b.call(c)
 		if err != nil {

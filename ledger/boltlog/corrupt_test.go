@@ -178,7 +178,10 @@ func (v *victim) controlServesWrong() (wrong bool) {
 	defer db.Close()
 	n := 0
 	err = db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("entries")).ForEach(func(_, stored []byte) error {
+		return tx.Bucket([]byte("entries")).ForEach(func(key, stored []byte) error {
+			if len(key) > 8 {
+				return nil // a stop
+			}
 			stored = append([]byte(nil), stored...)
 			end := max(len(stored)-4, 0)
 			binary.BigEndian.PutUint32(stored[end:], crc32.Checksum(stored[:end], crc32.MakeTable(crc32.Castagnoli)))

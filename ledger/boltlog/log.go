@@ -5,8 +5,9 @@
 // On disk, in the data directory:
 //
 //	ledger.db     the entries. Buckets: entries (seq, 8 bytes big endian →
-//	              the record of package ledger), forgotten (keyed hash of a
-//	              contact → CRC-32C), destroyed (slot → CRC-32C)
+//	              the record of package ledger; then two stops, see isStop),
+//	              forgotten (keyed hash of a contact → CRC-32C), destroyed
+//	              (slot → CRC-32C)
 //	ledger.keys   the keys that seal the bodies (see keyring)
 //	ledger.head   how far the ledger had come (see witness)
 //	ledger.index  where a key and a contact's slot are; a view of the log that

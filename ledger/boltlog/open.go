@@ -202,7 +202,7 @@ func (l *Log) loadHead() error {
 		if b == nil {
 			return fmt.Errorf("%w: no bucket of entries", ledger.ErrCorrupt)
 		}
-		key, value := b.Cursor().Last()
+		key, value := lastEntry(b.Cursor())
 		if key == nil {
 			return nil
 		}

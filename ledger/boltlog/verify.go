@@ -149,6 +149,9 @@ func (c *checker) notes(im *image, buckets map[string][]byte) {
 
 // pair checks one element of the bucket of entries.
 func (c *checker) pair(p pair) bool {
+	if isStop(p.key, p.value) && !p.bucket {
+		return true
+	}
 	if len(p.key) != 8 || p.bucket {
 		c.report.damaged(fmt.Errorf("the entries hold something that is none after entry %d", c.last.seq))
 		return true
