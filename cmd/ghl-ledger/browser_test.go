@@ -9,13 +9,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	dialogs "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -41,9 +39,10 @@ func TestConsole(t *testing.T) {
 	}
 	t.Run("an event appears live and leads to its effect", func(t *testing.T) { b.in(t).watch(s) })
 	t.Run("a dead letter is sent again", func(t *testing.T) { b.in(t).redrive(s) })
-	t.Run("a rebuild moves its bar", func(t *testing.T) { b.in(t).rebuild(s) })
 	t.Run("hostile strings stay text", func(t *testing.T) { b.in(t).hostile(s) })
 	b.pictures(s, "full")
+	t.Run("an export is downloaded", func(t *testing.T) { b.in(t).download(s) })
+	t.Run("a rebuild moves its bar", func(t *testing.T) { b.in(t).rebuild(s) })
 	b.calm()
 }
 
@@ -123,7 +122,12 @@ func (b *tab) in(t *testing.T) *tab {
 // do runs steps in the tab, and fails the test if they take too long.
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, stop := context.WithTimeout(b.ctx, 20*time.Second)
+	b.within(20*time.Second, steps...)
+}
+
+func (b *tab) within(limit time.Duration, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.ctx, limit)
 	defer stop()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.t.Fatalf("browser: %v", err)
@@ -183,12 +187,6 @@ func (b *tab) redrive(s *trial) {
 	b.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`h1 .state.delivered`)))
 }
 
-// rebuild starts one and sees its generation change.
-func (b *tab) rebuild(s *trial) {
-	b.do(chromedp.Navigate(s.console("/projections")), chromedp.Click(chromedp.CSS(`tr[data-view=leads] form[action$="/rebuild"] button`)), chromedp.WaitVisible(chromedp.CSS("[role=status]")),
-		chromedp.WaitVisible(chromedp.Search(`//tr[@data-view="leads"]//td[@data-generation and text()="2"]`)))
-}
-
 // hostile fills every field with what a page must not take for its own.
 func (b *tab) hostile(s *trial) {
 	for _, body := range hostileBodies() {
@@ -240,84 +238,4 @@ func jsonOf(v any) []byte {
 		panic(err)
 	}
 	return b.Bytes()
-}
-
-// pictures takes every page at both widths, light and dark, and finds text that
-// is cut off or a page that scrolls sideways.
-func (b *tab) pictures(s *trial, state string) {
-	paths := []string{"", "/events", "/leads", "/effects", "/dead-letters", "/quarantine", "/projections", "/outcomes", "/models", "/export", "/audit"}
-	if state == "full" {
-		paths = append(paths, "/leads/contact_maria", "/events/"+b.first(s, "/events", "/console/events/evt_"), "/effects/"+b.first(s, "/effects", "/console/effects/evt_"))
-	}
-	for _, size := range []struct {
-		name          string
-		width, height int64
-	}{{"desktop", 1280, 900}, {"phone", 390, 844}} {
-		for _, scheme := range []string{"light", "dark"} {
-			b.do(chromedp.EmulateViewport(size.width, size.height))
-			b.prefer(scheme)
-			for _, path := range paths {
-				b.picture(s.console(path), strings.Join([]string{state, name(path), size.name, scheme}, "-"))
-			}
-		}
-	}
-	b.do(chromedp.EmulateViewport(1280, 900))
-}
-
-func (b *tab) prefer(scheme string) {
-	b.t.Helper()
-	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	}); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func name(path string) string {
-	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if len(parts) > 1 {
-		return strings.TrimSuffix(parts[0], "s")
-	}
-	if parts[0] == "" {
-		return "overview"
-	}
-	return parts[0]
-}
-
-// first returns the end of the first link on a page that begins so.
-func (b *tab) first(s *trial, path, prefix string) string {
-	b.do(chromedp.Navigate(s.console(path)), chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf(`a[href^=%q]`, prefix))))
-	return evaluate[string](b, fmt.Sprintf(`document.querySelector('a[href^=%q]').pathname.split("/").pop()`, prefix))
-}
-
-// overflows lists what is wider than the page or than its own box.
-const overflows = `(() => {
-  const wide = [];
-  if (document.documentElement.scrollWidth > innerWidth) wide.push("the page: " + document.documentElement.scrollWidth + " of " + innerWidth);
-  for (const e of document.querySelectorAll("main *")) {
-    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
-    if (!box.width || style.position === "absolute") continue;
-    if (box.right > innerWidth + 1 && !e.closest("thead, svg")) wide.push(e.tagName + " " + e.className + ": " + e.textContent.slice(0, 40));
-    if (e.scrollWidth > e.clientWidth + 1 && style.overflowX !== "visible" && e.children.length === 0 && !["INPUT", "SELECT"].includes(e.tagName)) wide.push("cut off: " + e.textContent.slice(0, 40));
-  }
-  return wide;
-})()`
-
-func (b *tab) picture(url, file string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS("h1")))
-	shot, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, w := range evaluate[[]string](b, overflows) {
-		b.t.Errorf("%s: %s", file, w)
-	}
-	dir := filepath.Join("..", "..", ".artifacts")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, file+".png"), shot, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
 }

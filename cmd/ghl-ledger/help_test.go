@@ -108,26 +108,72 @@ var ownTests = map[string]string{
 	"model":  "projections/training has its trainer and gate, and their tests",
 }
 
-// TestScriptsCover wants each command in a script: its output, its errors and
-// its exit codes are what people and their scripts rely on.
+// tried is what the scripts look at of a command.
+type tried struct{ output, refusal, says bool }
+
+// TestScriptsCover wants each command in a script with its output, with an
+// exit code other than 0, and with what it says then: it is what people and
+// their scripts rely on.
 func TestScriptsCover(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/script/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	var all strings.Builder
+	commands := map[string]*tried{}
+	for _, n := range leaves(grammar(t).Model.Node) {
+		path := strings.TrimPrefix(n.FullPath(), "ghl-ledger ")
+		if first, _, _ := strings.Cut(path, " "); ownTests[first] == "" {
+			commands[path] = &tried{}
+		}
+	}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all.WriteString(string(b))
+		lookedAt(commands, string(b))
 	}
-	for _, n := range leaves(grammar(t).Model.Node) {
-		path := strings.TrimPrefix(n.FullPath(), "ghl-ledger ")
-		first, _, _ := strings.Cut(path, " ")
-		if _, elsewhere := ownTests[first]; !elsewhere && !strings.Contains(all.String(), "ghl-ledger "+path) {
-			t.Errorf("no script runs ghl-ledger %s", path)
+	for path, c := range commands {
+		if *c != (tried{true, true, true}) {
+			t.Errorf("ghl-ledger %s: a script looks at its output %v, at a refusal's exit code %v, at its words %v", path, c.output, c.refusal, c.says)
 		}
 	}
+	t.Logf("%d commands, each with its output, a refusal and its exit code", len(commands))
+}
+
+// lookedAt reads a script: what stands below a command, up to the next, looks
+// at that one.
+func lookedAt(commands map[string]*tried, script string) {
+	last, refused := &tried{}, false
+	for line := range strings.Lines(script) {
+		if strings.HasPrefix(line, "-- ") {
+			return // the files
+		}
+		word, _, _ := strings.Cut(line, " ")
+		do, typed, runs := strings.Cut(line, "ghl-ledger ")
+		if runs && slices.Contains([]string{"exec", "exits", "until", "!"}, word) {
+			last, refused = commandOf(commands, typed), strings.HasPrefix(do, "exits 1") || strings.HasPrefix(do, "exits 2")
+			last.refusal = last.refusal || refused
+			last.output = last.output || strings.HasPrefix(do, "until ")
+			continue
+		}
+		switch word {
+		case "stdout", "cmp", "cmpenv", "capture", "cp", "grep":
+			last.output = last.output || !refused
+			last.says = last.says || refused
+		case "stderr":
+			last.says = last.says || refused
+		}
+	}
+}
+
+// commandOf is the longest command that the words begin with.
+func commandOf(commands map[string]*tried, typed string) *tried {
+	words := strings.Fields(typed)
+	for n := min(3, len(words)); n > 0; n-- {
+		if c := commands[strings.Join(words[:n], " ")]; c != nil {
+			return c
+		}
+	}
+	return &tried{} // of a group, or not ours
 }
