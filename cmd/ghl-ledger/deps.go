@@ -29,6 +29,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Projections: s.runner, Leads: s.leads, Effects: s.pending,
 		Acts: s.acts(), Tasks: s.tasks, Resting: s.courier.Breaks, Outcomes: s.outcomes, Metrics: s.metrics, Forget: s.forgetting,
 		Rescorer: outbox.Rescore{Roll: s.leads, Models: s.models},
+		Learning: s.learning,
 		Storage:  func() any { return s.ledger.Stats() },
 		Size:     func() int64 { return s.ledger.Stats().Bytes },
 		Verify:   s.verify,
@@ -75,6 +76,9 @@ func (s *service) unready(context.Context) (causes, warnings []string) {
 		if v.Parked > 0 {
 			warnings = append(warnings, fmt.Sprintf("view %s: %d entries parked", v.Name, v.Parked))
 		}
+	}
+	if w := s.learning.Warning(); w != "" {
+		warnings = append(warnings, w)
 	}
 	if w := s.backups.warning(time.Now()); w != "" {
 		warnings = append(warnings, w)

@@ -16,6 +16,46 @@ type leadsCmd struct {
 	Explain leadsExplainCmd `cmd:"" help:"Show a lead's scores over time: what moved them, by which entry."`
 	OptOut  leadsOptOutCmd  `cmd:"" help:"Never write to a contact again, by a person's word."`
 	OptIn   leadsOptInCmd   `cmd:"" help:"Let a contact be written to again, by a person's word."`
+
+	Feedback leadsFeedbackCmd `cmd:"" help:"Say whether a lead's score is right."`
+}
+
+type leadsFeedbackCmd struct {
+	client  `embed:""`
+	acting  `embed:""`
+	Contact string `arg:"" help:"The contact."`
+	Thumb   string `arg:"" enum:"up,down" help:"up or down: whether the score is right."`
+	Reason  string `help:"Why, for whoever asks later."`
+}
+
+// Help is what leads feedback --help says beside its flags.
+func (leadsFeedbackCmd) Help() string {
+	return `An agent's word is kept apart from what became of the lead: nothing is trained on
+it, and model list counts it by model.
+
+Examples:
+  ghl-ledger leads feedback contact_1 down --reason "they moved away" --yes`
+}
+
+// Run records the word.
+func (c *leadsFeedbackCmd) Run(ctx context.Context, con *console) error {
+	c.find(con.set)
+	lead := "leads/" + url.PathEscape(c.Contact)
+	if err := c.get(ctx, lead, nil, nil); err != nil {
+		return missing(err, "lead", c.Contact, "leads list")
+	}
+	if ok, err := c.goAhead(con, "record a thumb %s for the score of %s", c.Thumb, printable(c.Contact)); !ok {
+		return err
+	}
+	var answer map[string]any
+	if err := c.post(ctx, lead+"/feedback", map[string]string{"thumb": c.Thumb, "reason": c.Reason}, &answer); err != nil {
+		return missing(err, "lead", c.Contact, "leads list")
+	}
+	if c.Output == "json" {
+		return printJSON(con.out, answer)
+	}
+	_, err := fmt.Fprintf(con.out, "thumb %s recorded as %v\n", c.Thumb, answer["event_id"])
+	return err
 }
 
 type leadsListCmd struct {

@@ -69,7 +69,7 @@ func (s *service) reload(reread func() (Config, error)) {
 	s.log.Info("keys reloaded", "secrets", len(keys.Secrets), "public_keys", len(keys.PublicKeys), "tokens", len(keys.Tokens))
 }
 
-// reloadOnHangup reloads at each SIGHUP until stop is called.
+// reloadOnHangup reloads the secrets and the points card at each SIGHUP until stop is called.
 func (s *service) reloadOnHangup(reread func() (Config, error)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	hangup := make(chan os.Signal, 1)
@@ -83,6 +83,7 @@ func (s *service) reloadOnHangup(reread func() (Config, error)) (stop func()) {
 				return
 			case <-hangup:
 				s.reload(reread)
+				s.takeCard(ctx)
 			}
 		}
 	}()

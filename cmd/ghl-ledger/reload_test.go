@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 // TestReload rotates the webhook secret of a running service, as an operator
@@ -77,5 +78,39 @@ func TestReload(t *testing.T) {
 	}
 	if log, _ := os.ReadFile(p.log.Name()); strings.Contains(string(log), "-secret\"") || strings.Contains(string(log), "canary") {
 		t.Errorf("a secret is in the log:\n%s", log)
+	}
+}
+
+// TestCardReload: the points card is taken on SIGHUP, and one with faults is
+// told at /readyz and changes nothing.
+func TestCardReload(t *testing.T) {
+	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off"})
+	p.start()
+	serving := func() string {
+		for _, m := range list[modelRow](p, "/api/v1/models") {
+			if m.Status == "serving" {
+				return m.ID
+			}
+		}
+		return ""
+	}
+	want := scoring.BuiltIn().ID()
+	for _, step := range []struct{ hot, warning string }{
+		{`"hot": 70`, ""}, {`"hot": 0`, "card.json is not used"}, {`"hot": 65`, ""},
+	} {
+		text := strings.Replace(string(scoring.DefaultCardJSON()), `"hot": 65`, step.hot, 1)
+		if m, err := scoring.PointsModel([]byte(text)); err == nil {
+			want = m.ID()
+		}
+		if err := os.WriteFile(filepath.Join(p.data, "card.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		p.until(10*time.Second, step.hot+" taken", func() bool {
+			ready := string(p.fetch("/readyz"))
+			return serving() == want && strings.Contains(ready, "card.json") == (step.warning != "") && strings.Contains(ready, step.warning)
+		})
 	}
 }

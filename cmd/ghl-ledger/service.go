@@ -23,7 +23,9 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/learning"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"github.com/enterprisehub/ghl-ledger/projections/training"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -38,6 +40,7 @@ type service struct {
 	outcomes   projections.OutcomesView
 	metrics    projections.MetricsView
 	models     projections.ModelsView
+	learning   *learning.Loop
 	pending    outbox.PendingView
 	api        *ghlapi.Client
 	planner    *outbox.Planner
@@ -93,6 +96,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	if err != nil {
 		return nil, errors.Join(err, s.runner.Close())
 	}
+	s.wireLearning()
 	s.wireOutbox(templates)
 	s.wireReads(head)
 	return s, nil
@@ -127,6 +131,22 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 		Cap:     outbox.Cap{Messages: c.MessageCap.N, Per: c.MessageCap.Per},
 		Alerter: s.alerts, Logger: s.log,
 	})
+}
+
+// wireLearning wires what decides which model scores.
+func (s *service) wireLearning() {
+	s.learning = learning.New(learning.Config{
+		Log: s.ledger, Models: s.models, Leads: s.leads, Alert: s.alert, Logger: s.log,
+		Rows: training.Source{Log: s.ledger, Dir: s.cfg.DataDir, Meaning: meaning, Card: scoring.BuiltIn()},
+	})
+}
+
+// takeCard compares the card file with what the ledger says it was. Its faults
+// are told by Warning; the service goes on by the card before.
+func (s *service) takeCard(ctx context.Context) {
+	if err := s.learning.TakeCard(ctx, s.cfg.DataDir); err != nil && ctx.Err() == nil {
+		s.log.Error("points card not taken: the one before goes on", "err", err)
+	}
 }
 
 // wireReads wires what reads from GoHighLevel. Head is where the life before
@@ -217,6 +237,8 @@ func (s *service) run(ctx context.Context, d doors) error {
 	quiet := silence{log: s.ledger, locations: s.cfg.LocationID, after: s.cfg.Silence, alert: s.alert}
 	g.Go(func() error { return quiet.Run(working) })
 	g.Go(func() error { return s.finishForgetting(working) })
+	g.Go(func() error { return s.learning.Run(working) })
+	g.Go(func() error { s.takeCard(working); return nil })
 	g.Go(func() error { return s.alerts.Run(working) })
 	g.Go(func() error { return s.backups.Run(working) })
 	g.Go(func() error {

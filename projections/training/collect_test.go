@@ -1,0 +1,170 @@
+package training_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/memlog"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"github.com/enterprisehub/ghl-ledger/projections/training"
+)
+
+var meaning = projections.Meaning{Text: scoring.ReadText, Preferences: scoring.ReadPreferences, Address: scoring.PropertyAddress}
+
+// diary is a ledger that is written as time goes by.
+type diary struct {
+	*testing.T
+	log *memlog.Log
+	now time.Time
+	n   int
+}
+
+func newDiary(t *testing.T) *diary {
+	d := &diary{T: t, now: time.Date(2024, 1, 1, 9, 0, 0, 0, time.UTC)}
+	d.log = memlog.New(func() time.Time { return d.now })
+	return d
+}
+
+// on appends an event of a contact, so many days after the first.
+func (d *diary) on(day int, kind, contact, data string) ledger.Entry {
+	d.Helper()
+	d.n++
+	d.now = time.Date(2024, 1, 1, 9, 0, d.n, 0, time.UTC).AddDate(0, 0, day)
+	body := fmt.Sprintf(`{"type":%q,"timestamp":%q,"data":{"contact_id":%q%s}}`, kind, d.now.Format(time.RFC3339), contact, data)
+	got, err := d.log.Append(d.Context(), ledger.Draft{Kind: kind, Key: fmt.Sprint(d.n), Subject: contact, Location: "loc",
+		Occurred: d.now, Meta: ledger.Meta{Scheme: "hmac"}, Body: []byte(body)})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return got[0].Entry
+}
+
+func (d *diary) rows() []training.Row {
+	d.Helper()
+	s := training.Source{Log: d.log, Dir: d.TempDir(), Meaning: meaning, Card: scoring.BuiltIn()}
+	rows, err := s.Rows(d.Context(), func(_, _ ledger.Seq) {})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return rows
+}
+
+// What becomes of a lead within ninety days is its label, known when it came
+// to be known; what is not known yet is left out.
+func TestLabels(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		live func(d *diary)
+		want string // day, label and day known of each row of c1
+	}{
+		{"nothing came of it", func(d *diary) { d.on(100, "contact.created", "other", "") }, "0:0@90"},
+		{"not known yet", func(d *diary) { d.on(80, "contact.created", "other", "") }, ""},
+		{"won", func(d *diary) { d.on(40, "opportunity.won", "c1", `,"opportunity_id":"o"`) }, "0:1@40"},
+		{"won too late", func(d *diary) { d.on(120, "opportunity.won", "c1", `,"opportunity_id":"o"`) }, "0:0@90"},
+		{"lost", func(d *diary) { d.on(40, "opportunity.lost", "c1", `,"opportunity_id":"o"`) }, "0:0@40"},
+		{"lost, and won after all", func(d *diary) {
+			d.on(40, "opportunity.lost", "c1", `,"opportunity_id":"o"`)
+			d.on(60, "opportunity.won", "c1", `,"opportunity_id":"o2"`)
+		}, "0:1@60"},
+		{"a row a week at most, and none once it has ended", func(d *diary) {
+			for _, day := range []int{3, 8, 9, 20, 50} {
+				if day == 50 {
+					d.on(30, "opportunity.won", "c1", `,"opportunity_id":"o"`)
+				}
+				d.on(day, "message.received", "c1", fmt.Sprintf(`,"message_id":"m%d","content":"hello"`, day))
+			}
+		}, "0:1@30 8:1@30 20:1@30"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDiary(t)
+			d.on(0, "contact.created", "c1", `,"first_name":"Ann"`)
+			tt.live(d)
+			got := ""
+			day := func(at time.Time) int { return int(at.Sub(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).Hours() / 24) }
+			for _, r := range d.rows() {
+				if r.Lead == "c1" {
+					got += fmt.Sprintf(" %d:%v@%d", day(r.AsOf), r.Y, day(r.Known))
+				}
+			}
+			if got != "" {
+				got = got[1:]
+			}
+			if got != tt.want {
+				t.Errorf("rows %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// cut is a log up to an entry, as it was when that was the newest.
+type cut struct {
+	ledger.Reader
+	at ledger.Seq
+}
+
+func (c cut) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		for e, err := range c.Reader.Read(ctx, after) {
+			if err == nil && e.Seq > c.at || !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// What a row knows is what the ledger knew at its entry: the same comes of the
+// log cut off there, and what is appended later changes nothing of it.
+func TestRowsKnowNothingLater(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 9))
+	d := newDiary(t)
+	kinds := []string{"contact.updated", "message.received", "message.sent", "appointment.scheduled", "appointment.completed", "appointment.missed", "opportunity.created", "opportunity.won", "opportunity.lost"}
+	for day := range 120 {
+		who := fmt.Sprintf("c%d", r.IntN(12))
+		if day < 12 {
+			d.on(day, "contact.created", fmt.Sprintf("c%d", day), `,"first_name":"Ann","source":"referral"`)
+		}
+		kind := kinds[r.IntN(len(kinds))]
+		d.on(day, kind, who, fmt.Sprintf(`,"message_id":"m%d","content":"can I see it? budget 400k","appointment_id":"a%d","opportunity_id":"o%d","value":300000,"feedback":"loved it"`, day, r.IntN(5), r.IntN(5)))
+	}
+	seqs := map[string]ledger.Seq{}
+	for e, err := range d.log.Read(t.Context(), ledger.Cursor{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seqs[ledger.FormatID(e.ID)] = e.Seq
+	}
+	rows := d.rows()
+	for _, row := range rows {
+		var x []float64
+		err := projections.Walk(t.Context(), cut{d.log, seqs[row.Event]}, t.TempDir(), meaning, func(e ledger.Entry, lead projections.LeadAt) error {
+			if e.Seq == seqs[row.Event] {
+				l, _, err := lead(row.Lead)
+				x = scoring.FeaturesOf(l.Facts)
+				return err
+			}
+			return nil
+		})
+		if err != nil || !slices.Equal(x, row.X) {
+			t.Fatalf("%s at %s: %v from the log cut off there, %v; want %v", row.Lead, row.Event, x, err, row.X)
+		}
+	}
+	d.on(400, "contact.created", "later", "")
+	again := d.rows()
+	for _, row := range rows {
+		i := slices.IndexFunc(again, func(o training.Row) bool { return o.Event == row.Event })
+		if i < 0 || !slices.Equal(again[i].X, row.X) || again[i].Points != row.Points || again[i].Y != row.Y {
+			t.Errorf("%s at %s changed after a later entry", row.Lead, row.Event)
+		}
+	}
+	t.Logf("%d rows of %d entries", len(rows), len(seqs))
+	if len(rows) < 10 {
+		t.Errorf("%d rows, want more to look at", len(rows))
+	}
+}

@@ -1,0 +1,93 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"go.etcd.io/bbolt"
+)
+
+// Walk folds the leads view from the beginning of a ledger, in a file of its
+// own in dir, and calls visit after each entry: lead then returns a contact as
+// it was known at that entry and nothing later. The file is gone when Walk
+// returns. What the fold cannot digest is passed over, with what follows of the
+// same contact, as the view itself parks it.
+func Walk(ctx context.Context, log ledger.Reader, dir string, m Meaning, visit func(e ledger.Entry, lead LeadAt) error) (err error) {
+	tmp, err := os.MkdirTemp(dir, "walk-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	db, err := bbolt.Open(filepath.Join(tmp, "leads.db"), 0o600, &bbolt.Options{
+		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+	})
+	if err != nil {
+		return fmt.Errorf("walk the ledger: %w", err)
+	}
+	defer func() {
+		if cerr := db.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	w := &walk{db: db, leads: NewLeads(m), meaning: m, visit: visit, parked: map[string]bool{}}
+	batch := make([]ledger.Entry, 0, walkBatch)
+	for e, err := range log.Read(ctx, ledger.Cursor{}) {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, e); len(batch) < walkBatch {
+			continue
+		}
+		if err := w.fold(batch); err != nil {
+			return err
+		}
+		batch = batch[:0]
+	}
+	return w.fold(batch)
+}
+
+// LeadAt returns a contact as it is known now, and whether it is.
+type LeadAt func(contact string) (Lead, bool, error)
+
+// walkBatch is how many entries are folded in one transaction.
+const walkBatch = 512
+
+type walk struct {
+	db      *bbolt.DB
+	leads   Leads
+	meaning Meaning
+	visit   func(ledger.Entry, LeadAt) error
+	parked  map[string]bool
+}
+
+func (w *walk) fold(batch []ledger.Entry) error {
+	return w.db.Update(func(tx *bbolt.Tx) error {
+		at := func(contact string) (Lead, bool, error) { return rows{tx}.read(w.meaning, contact) }
+		for _, e := range batch {
+			if e.Subject != "" && w.parked[e.Subject] {
+				continue
+			}
+			if err := w.apply(tx, e); err != nil {
+				w.parked[e.Subject] = true
+				continue
+			}
+			if err := w.visit(e, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// apply turns a panic into an error: it is the fault of one entry.
+func (w *walk) apply(tx *bbolt.Tx, e ledger.Entry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return w.leads.Apply(tx, e)
+}
