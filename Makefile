@@ -11,6 +11,7 @@
 #   make crowd    slow clients and a flood from one address, a sender at another (CROWD=20 seconds each way)
 #   make fuzz     every fuzz target for a minute each (FUZZTIME=60s)
 #   make promtool /metrics and the alert rules, by Prometheus's own tool (Debian)
+#   make proxies  the snippets for Caddy and nginx, run by Debian's
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
@@ -66,6 +67,13 @@ promtool:
 	mkdir -p .artifacts/promtool
 	cd .artifacts/promtool && { [ -e usr/bin/promtool ] || { apt-get download prometheus && dpkg -x prometheus_*.deb .; }; }
 	PROMTOOL=$(CURDIR)/.artifacts/promtool/usr/bin/promtool $(GO) test -count=1 -v -run '^TestMetrics$$' ./cmd/ghl-ledger
+
+# The snippets for proxies, run by Debian's Caddy and nginx. Nothing is installed.
+proxies:
+	mkdir -p .artifacts/proxies
+	cd .artifacts/proxies && { [ -e usr/bin/caddy ] || { apt-get download nginx caddy && for p in *.deb; do dpkg -x $$p .; done; }; }
+	NGINX=$(CURDIR)/.artifacts/proxies/usr/sbin/nginx CADDY=$(CURDIR)/.artifacts/proxies/usr/bin/caddy \
+	  $(GO) test -count=1 -v -run '^TestProxies$$' ./cmd/ghl-ledger
 
 # Kills under load, damaged copies, failing system calls (strace), a full disk
 # (root). What it prints has the seed to try again with.
