@@ -16,6 +16,8 @@ type chart struct {
 	Dots          []dot
 	Top, Bottom   string // the scale's ends
 	From, To      string // the axis' ends
+	Guide         string // points of a line to compare with; may be empty
+	Square        bool   // keeps its form
 }
 
 type bar struct {

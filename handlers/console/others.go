@@ -183,21 +183,6 @@ func (c *console) outcomes(q *request) (page, error) {
 	return page{Name: "outcomes", Title: "Outcomes and funnel", Data: p}, err
 }
 
-type model struct {
-	ID      string     `json:"id"`
-	Stage   string     `json:"stage"`
-	Kind    string     `json:"kind"`
-	Created *time.Time `json:"created_at"`
-}
-
-func (c *console) models(q *request) (page, error) {
-	var l listOf[model]
-	if err := q.get("/api/v1/models", nil, &l); err != nil && !isMissing(err) {
-		return page{}, err
-	}
-	return page{Name: "models", Title: "Models", Data: l.Data}, nil
-}
-
 // isMissing reports whether the service runs without the part that was asked for.
 func isMissing(err error) bool {
 	p, ok := errors.AsType[*problem](err)
