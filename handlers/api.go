@@ -22,12 +22,14 @@ type api struct {
 	Deps
 	streams  chan struct{} // one slot an open stream
 	ward     *ward         // what is in the quarantine
+	exports  chan struct{} // one slot an export
 	document func() schema // made when it is first asked for
 }
 
 func newAPI(d Deps) *api {
 	beginCounting()
-	return &api{Deps: d, streams: make(chan struct{}, maxStreams), ward: newWard(d.Log), document: sync.OnceValue(func() schema { return document(Routes()) })}
+	return &api{Deps: d, streams: make(chan struct{}, maxStreams), exports: make(chan struct{}, maxExports), ward: newWard(d.Log),
+		document: sync.OnceValue(func() schema { return document(Routes()) })}
 }
 
 // list is the form of every list.

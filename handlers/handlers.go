@@ -20,6 +20,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/export"
 	"github.com/enterprisehub/ghl-ledger/projections/learning"
 )
 
@@ -68,11 +69,12 @@ type Deps struct {
 	Metrics     projections.MetricsView
 	Projections Projections // the views' runner
 	Rescorer    Rescorer
-	Learning    *learning.Loop // which model serves
-	Forget      Forgetter      // destroys a contact's personal data
-	Reconciles  Reconciles     // read back from GoHighLevel
-	Backup      Backuper       // a hot copy
-	Storage     func() any     // more for GET ledger, by the backend; may be nil
+	Learning    *learning.Loop   // which model serves
+	Forget      Forgetter        // destroys a contact's personal data
+	Reconciles  Reconciles       // read back from GoHighLevel
+	Backup      Backuper         // a hot copy
+	Storage     func() any       // more for GET ledger, by the backend; may be nil
+	Export      *export.Exporter // datasets for analysts
 
 	// Verify checks every entry, for GET ledger?verify=true; may be nil.
 	Verify func(ctx context.Context) (any, error)

@@ -13,6 +13,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/export"
 	"github.com/enterprisehub/ghl-ledger/projections/learning"
 )
 
@@ -101,6 +102,7 @@ var statuses = []struct {
 	{projections.ErrModelState, wrongState},
 	{projections.ErrGateClosed, gateClosed},
 	{learning.ErrNoRun, notFound},
+	{export.ErrRequest, badParameter},
 	{projections.ErrCursor, Problem{Status: 400, Short: "Bad parameter", Code: "bad_parameter", Message: "after: want the next of the page before."}},
 	{context.DeadlineExceeded, Problem{Status: 503, Short: "Timed out", Code: "timed_out", Message: "It took too long; ask again.", RetryAfter: 5 * time.Second}},
 	{context.Canceled, Problem{Status: 499, Short: "Client closed", Code: "canceled", Message: "The client went away."}},

@@ -76,6 +76,7 @@ func (s *surface) admin() {
 	s.read("/events/:id", a.event)
 	s.stream("/events/:id/raw", a.raw)
 	s.stream("/stream", a.stream)
+	s.stream("/export", a.export)
 	s.read("/audit", a.audits)
 	s.read("/ledger", a.ledger)
 	s.read("/alerts", a.alerts)

@@ -1,0 +1,259 @@
+// Package export reads the ledger out for analysts: six datasets in three
+// formats, streamed.
+//
+//	events    every entry, without a gap
+//	scores    every lead.scored
+//	labels    every deal that was won or lost, and when that was known
+//	leads     every lead as of the end of the range
+//	features  what a model may know of each, as of the same
+//	training  what a model learns from: features as they were, and the result
+//
+// The same range of the ledger gives the same bytes, whenever and however often
+// it is asked for, until an erasure in it: nothing here reads the clock, and
+// what comes later in the ledger changes nothing before it. Ids, e-mail
+// addresses and phone numbers are pseudonyms, names and texts are left out,
+// unless personal data are asked for.
+//
+// The ledger is read by pages: a reader that is slow, or stops, delays nobody
+// and costs no memory. On disk there is the key of the pseudonyms, and while
+// leads are exported a copy of their view that has no name.
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/oklog/ulid/v2"
+)
+
+// SchemaVersion names the columns of every dataset: it is raised when one
+// changes or goes.
+const SchemaVersion = "1"
+
+// Format is how rows are written.
+type Format string
+
+// The formats.
+const (
+	JSONL   Format = "jsonl"
+	CSV     Format = "csv"
+	Parquet Format = "parquet"
+)
+
+// Formats are all of them.
+var Formats = []Format{JSONL, CSV, Parquet}
+
+// MediaType is the format's.
+func (f Format) MediaType() string {
+	switch f {
+	case CSV:
+		return "text/csv; charset=utf-8; header=present"
+	case Parquet:
+		return "application/vnd.apache.parquet"
+	}
+	return "application/x-ndjson"
+}
+
+// ErrRequest is what cannot be exported because of how it was asked for.
+var ErrRequest = errors.New("cannot export that")
+
+// Request says what to export. After and Until are places by their id alone,
+// which any ULID is.
+type Request struct {
+	Dataset string
+	Format  Format
+	After   ulid.ULID // excluded; zero is the beginning
+	Until   ulid.ULID // included; zero is the newest entry
+	PII     bool      // personal data as they are
+}
+
+// Place is an entry by both of its names; the zero Place is before the first.
+type Place struct {
+	Seq ledger.Seq `json:"seq"`
+	ID  string     `json:"id"`
+}
+
+func placeOf(e ledger.Entry) Place { return Place{Seq: e.Seq, ID: ledger.FormatID(e.ID)} }
+
+// Summary is what an export had in it.
+type Summary struct {
+	Dataset  string `json:"dataset"`
+	Format   Format `json:"format"`
+	Personal string `json:"personal_data"` // pseudonyms, or included
+	First    Place  `json:"first"`         // entry of the range
+	Last     Place  `json:"last"`
+	HeadHash string `json:"head_hash"` // of the last entry, chained over all before
+	Rows     int64  `json:"rows"`
+	Erased   int64  `json:"erased"` // entries of the range whose bodies were destroyed
+}
+
+// Past gives the leads as they were after one entry.
+type Past interface {
+	At(ctx context.Context, until ledger.Seq, dir string) (*projections.Past, error)
+}
+
+// Exporter exports. Its methods are safe for concurrent use.
+type Exporter struct {
+	Log   ledger.Reader
+	Leads Past
+	Key   []byte // of the pseudonyms
+	Dir   string // where copies of the leads view are made
+}
+
+// Plan is an export that can be made: its range is fixed. Close it.
+type Plan struct {
+	x           *Exporter
+	d           dataset
+	r           Request
+	first, last ledger.Entry // of the range; First.Seq is 0 where it is empty
+	past        *projections.Past
+
+	// Progress, where set, is told how much of the ledger was read.
+	Progress func(at, total int64)
+}
+
+// Plan checks a request and fixes what it covers. What takes long happens here
+// for the datasets that are as of a place: the leads are copied, or folded.
+// Errors wrap ErrRequest where the request is at fault.
+func (x *Exporter) Plan(ctx context.Context, r Request) (*Plan, error) {
+	d, ok := datasets[r.Dataset]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%w: dataset %q: there are %v", ErrRequest, r.Dataset, Datasets())
+	case !slices.Contains(Formats, r.Format):
+		return nil, fmt.Errorf("%w: format %q: there are %v", ErrRequest, r.Format, Formats)
+	}
+	p := &Plan{x: x, d: d, r: r, Progress: func(int64, int64) {}}
+	if d.asOf {
+		p.r.After = ulid.ULID{} // a state is of the whole ledger up to it
+	}
+	if err := p.bound(ctx); err != nil {
+		return nil, err
+	}
+	if d.lead == nil {
+		return p, nil
+	}
+	var err error
+	p.past, err = x.Leads.At(ctx, p.last.Seq, x.Dir)
+	return p, err
+}
+
+// Close gives back what the plan holds.
+func (p *Plan) Close() error {
+	if p.past == nil {
+		return nil
+	}
+	return p.past.Close()
+}
+
+// Until is the entry that the export ends with.
+func (p *Plan) Until() Place { return placeOf(p.last) }
+
+// bound finds the first and the last entry of the range.
+func (p *Plan) bound(ctx context.Context) (err error) {
+	if p.last, err = lastUntil(ctx, p.x.Log, p.r.Until); err != nil {
+		return err
+	}
+	for e, err := range p.x.Log.Read(ctx, ledger.Cursor{ID: p.r.After}) {
+		if err != nil {
+			return err
+		}
+		if e.Seq <= p.last.Seq {
+			p.first = e
+		}
+		break
+	}
+	return nil
+}
+
+// lastUntil is the newest entry whose id is not above until, or that there is;
+// the zero entry where there is none.
+func lastUntil(ctx context.Context, log ledger.Reader, until ulid.ULID) (ledger.Entry, error) {
+	head, err := log.Head(ctx)
+	if err != nil || head.Seq == 0 {
+		return ledger.Entry{}, err
+	}
+	seq := head.Seq
+	if until != (ulid.ULID{}) && until.Compare(head.ID) < 0 {
+		for e, err := range log.Read(ctx, ledger.Cursor{ID: until}) {
+			if err != nil {
+				return ledger.Entry{}, err
+			}
+			seq = e.Seq - 1
+			break
+		}
+	}
+	if seq == 0 {
+		return ledger.Entry{}, nil
+	}
+	for e, err := range log.Read(ctx, ledger.Cursor{Seq: seq - 1}) {
+		return e, err
+	}
+	return ledger.Entry{}, fmt.Errorf("read entry %d: %w", seq, ledger.ErrNone)
+}
+
+// Write writes the export. What it has written when it returns an error is not
+// whole.
+func (p *Plan) Write(ctx context.Context, w io.Writer) (Summary, error) {
+	s := Summary{Dataset: p.r.Dataset, Format: p.r.Format, Personal: personal(p.r.PII), Last: p.Until()}
+	if p.last.Seq > 0 {
+		s.HeadHash = hexOf(p.last.Hash)
+	}
+	if p.first.Seq > 0 {
+		s.First = placeOf(p.first)
+	}
+	out := newRows(p, w)
+	err := p.d.write(ctx, p, out, &s)
+	if err == nil {
+		err = out.to.close()
+	}
+	s.Rows = out.n
+	if err != nil {
+		return s, fmt.Errorf("export %s: %w", p.r.Dataset, err)
+	}
+	return s, nil
+}
+
+func personal(pii bool) string {
+	if pii {
+		return "included"
+	}
+	return "pseudonyms"
+}
+
+// about is what a file says of itself: nothing that another export of the same
+// range would not say.
+func (p *Plan) about() [][2]string {
+	return [][2]string{{"dataset", p.r.Dataset}, {"personal_data", personal(p.r.PII)}, {"schema_version", SchemaVersion}}
+}
+
+// entries yields the range, and counts what of it was erased.
+func (p *Plan) entries(ctx context.Context, s *Summary, yield func(*ledger.Entry) error) error {
+	if p.first.Seq == 0 {
+		return nil
+	}
+	total := int64(p.last.Seq - p.first.Seq + 1)
+	for e, err := range p.x.Log.Read(ctx, ledger.Cursor{ID: p.r.After}) {
+		if err != nil {
+			return err
+		}
+		if e.Seq > p.last.Seq {
+			return nil
+		}
+		if e.Erased {
+			s.Erased++
+		}
+		if err := yield(&e); err != nil {
+			return err
+		}
+		if done := int64(e.Seq - p.first.Seq + 1); done%1024 == 0 || done == total {
+			p.Progress(done, total)
+		}
+	}
+	return nil
+}
