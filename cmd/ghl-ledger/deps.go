@@ -33,6 +33,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Storage:  func() any { return s.ledger.Stats() },
 		Size:     func() int64 { return s.ledger.Stats().Bytes },
 		Verify:   s.verify,
+		Export:   s.exporter,
 		Backup:   s.ledger, Reconciles: s.reconciles,
 		Alert: s.alert, Alerts: s.alerts.Raised, NewestBackup: s.backups.at,
 

@@ -23,6 +23,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/export"
 	"github.com/enterprisehub/ghl-ledger/projections/learning"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 	"github.com/enterprisehub/ghl-ledger/projections/training"
@@ -39,6 +40,7 @@ type service struct {
 	leads      projections.LeadsView
 	outcomes   projections.OutcomesView
 	metrics    projections.MetricsView
+	exporter   *export.Exporter
 	models     projections.ModelsView
 	learning   *learning.Loop
 	pending    outbox.PendingView
@@ -91,6 +93,9 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	s.metrics = projections.MetricsView{Runner: s.runner}
 	s.models = projections.NewModelsView(s.runner)
 	s.pending = outbox.PendingView{Views: s.runner}
+	if s.exporter, err = export.New(cfg.DataDir, s.ledger, s.leads); err != nil {
+		return nil, errors.Join(err, s.runner.Close())
+	}
 	s.forgetting = newForgetting(s.ledger, s.runner, cfg.DataDir)
 	head, err := s.ledger.Head(context.Background())
 	if err != nil {

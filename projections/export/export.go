@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -103,6 +105,24 @@ type Exporter struct {
 	Leads Past
 	Key   []byte // of the pseudonyms
 	Dir   string // where copies of the leads view are made
+}
+
+// copies is the folder of the data directory where leads are copied. What an
+// earlier life left in it, cut off while it copied, is removed at the start.
+const copies = "exports"
+
+// New returns an exporter for the data directory that log is in, which nobody
+// else has open.
+func New(dataDir string, log ledger.Reader, leads Past) (*Exporter, error) {
+	key, err := ReadKey(dataDir)
+	if err != nil {
+		return nil, fmt.Errorf("the key of the pseudonyms: %w", err)
+	}
+	dir := filepath.Join(dataDir, copies)
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+		return nil, err
+	}
+	return &Exporter{Log: log, Leads: leads, Key: key, Dir: dir}, nil
 }
 
 // Plan is an export that can be made: its range is fixed. Close it.
