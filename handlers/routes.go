@@ -78,7 +78,7 @@ func (s *surface) admin() {
 	s.stream("/stream", a.stream)
 	s.stream("/export", a.export)
 	s.read("/audit", a.audits)
-	s.read("/ledger", a.ledger)
+	s.stream("/ledger", a.ledger)
 	s.read("/alerts", a.alerts)
 	s.guarded("GET", "/backup", Administrator, a.backup)
 	s.guarded("GET", "/backup/keys", Administrator, a.backupKeys)

@@ -30,7 +30,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Acts: s.acts(), Tasks: s.tasks, Resting: s.courier.Breaks, Outcomes: s.outcomes, Metrics: s.metrics, Forget: s.forgetting,
 		Rescorer: outbox.Rescore{Roll: s.leads, Models: s.models},
 		Learning: s.learning,
-		Storage:  func() any { return s.ledger.Stats() },
+		Storage:  s.storage,
 		Size:     func() int64 { return s.ledger.Stats().Bytes },
 		Verify:   s.verify,
 		Export:   s.exporter,
@@ -60,6 +60,23 @@ func (s *service) writeStorageMetrics(w io.Writer) {
 	}
 	metrics.WriteCounterUint64(w, "ghl_ledger_commits_total", st.Commits)
 	metrics.WriteGaugeUint64(w, fmt.Sprintf("ghl_ledger_build_info{version=%q,go=%q}", cmp.Or(buildVersion, "dev"), runtime.Version()), 1)
+}
+
+// storageView is what GET ledger says of the ledger's files.
+type storageView struct {
+	FreeBytes     int64   `json:"free_bytes"`
+	EntryBytes    float64 `json:"bytes_per_entry"` // of the file, by the number of entries
+	Commits       uint64  `json:"commits"`         // since the start
+	WaitingDrafts int64   `json:"waiting_drafts"`
+	OldestReader  float64 `json:"oldest_reader_seconds"`
+}
+
+func (s *service) storage() any {
+	st := s.ledger.Stats()
+	return storageView{
+		FreeBytes: st.Free, EntryBytes: float64(st.Bytes) / float64(max(st.Head.Seq, 1)),
+		Commits: st.Commits, WaitingDrafts: st.Waiting, OldestReader: st.OldestReader.Seconds(),
+	}
 }
 
 // unready says why nothing can be appended, and what an operator should know.
