@@ -20,6 +20,7 @@ GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CYCLES      ?= 1000
 FLIPS       ?= 10000
+COMMITS     ?= 3000
 EVENTS      ?= 100000
 FUZZTIME    ?= 60s
 CROWD       ?= 20
@@ -76,10 +77,11 @@ proxies:
 	  $(GO) test -count=1 -v -run '^TestProxies$$' ./cmd/ghl-ledger
 
 # Kills under load, damaged copies, failing system calls (strace), a full disk
-# (root). What it prints has the seed to try again with.
+# (root), readers that pause, backups cut short, contacts forgotten. What it
+# prints has the seed to try again with. Small: CYCLES=20 FLIPS=200 COMMITS=300.
 torture:
-	GHL_LEDGER_TORTURE_CYCLES=$(CYCLES) GHL_LEDGER_TORTURE_FLIPS=$(FLIPS) GHL_LEDGER_TORTURE_COMMITS=3000 GHL_LEDGER_TORTURE_SEED=$(SEED) \
-	  $(GO) test -count=1 -timeout 120m -v -tags torture -run 'TestKill|TestCorruption|TestPausedReaders|Injected|FullDisk' ./ledger/boltlog ./cmd/ghl-ledger
+	GHL_LEDGER_TORTURE_CYCLES=$(CYCLES) GHL_LEDGER_TORTURE_FLIPS=$(FLIPS) GHL_LEDGER_TORTURE_COMMITS=$(COMMITS) GHL_LEDGER_TORTURE_SEED=$(SEED) \
+	  $(GO) test -count=1 -timeout 120m -v -tags torture -run 'TestKill|TestCorruption|PausedReaders|Injected|FullDisk|TestBackup|TestForget' ./ledger/boltlog ./cmd/ghl-ledger
 
 # A failing run prints its seed, or the append at which it stopped.
 chaos:

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -57,8 +58,12 @@ func smallDisk(t *testing.T, p *process) (filler string) {
 	if err := os.MkdirAll(p.data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("tmpfs", p.data, "tmpfs", 0, "size=3m"); err != nil {
-		t.Fatalf("mount a small disk (needs root): %v", err)
+	err := unix.Mount("tmpfs", p.data, "tmpfs", 0, "size=3m")
+	if errors.Is(err, unix.EPERM) {
+		t.Skip("NOT TRIED: only root may mount a small disk")
+	}
+	if err != nil {
+		t.Fatalf("mount a small disk: %v", err)
 	}
 	t.Cleanup(func() {
 		p.kill()

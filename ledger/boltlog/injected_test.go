@@ -110,8 +110,12 @@ func checkScenario(t *testing.T, dir, acks string) {
 // and reads go on; with room again, so do appends.
 func TestFullDisk(t *testing.T) {
 	disk := t.TempDir()
-	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=3m"); err != nil {
-		t.Fatalf("mount a small disk (needs root): %v", err)
+	err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=3m")
+	if errors.Is(err, unix.EPERM) {
+		t.Skip("NOT TRIED: only root may mount a small disk")
+	}
+	if err != nil {
+		t.Fatalf("mount a small disk: %v", err)
 	}
 	defer unix.Unmount(disk, 0)
 	filler := filepath.Join(disk, "filler")
