@@ -32,13 +32,14 @@ type process struct {
 	cmd                 *exec.Cmd
 	log                 *os.File
 	client              http.Client
+	token               string // of the administrator
 	startTime, waitTime time.Duration
 }
 
 // newProcess prepares a service with the given settings on free ports.
 func newProcess(t testing.TB, settings map[string]string) *process {
 	dir := t.TempDir()
-	p := &process{t: t, dir: dir, data: filepath.Join(dir, "data"), public: freeAddress(t), admin: freeAddress(t), startTime: 20 * time.Second, waitTime: 60 * time.Second}
+	p := &process{t: t, dir: dir, data: filepath.Join(dir, "data"), token: testToken, public: freeAddress(t), admin: freeAddress(t), startTime: 20 * time.Second, waitTime: 60 * time.Second}
 	p.client.Timeout = 10 * time.Second
 	p.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir,
@@ -153,7 +154,7 @@ func (p *process) do(method, path string, in, out any) int {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+testToken)
+	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := p.client.Do(req)
 	if err != nil {

@@ -1,5 +1,7 @@
 package outbox
 
+import "regexp"
+
 // Severity is how urgent an alert is.
 type Severity string
 
@@ -22,6 +24,14 @@ type Alert struct {
 type Alerter interface {
 	Alert(Alert)
 }
+
+// words are GoHighLevel's own after a status.
+var words = regexp.MustCompile(`(?s)(HTTP \d{3}): .*`)
+
+// quiet is what of an error may be logged, or told to operators far away:
+// without GoHighLevel's words, which may repeat the contact that it was sent.
+// They stand in the receipt, for those who may read it.
+func quiet(text string) string { return words.ReplaceAllString(text, "$1") }
 
 // silence tells nobody.
 type silence struct{}

@@ -139,9 +139,9 @@ func (c *Courier) hear(r *record, err error) {
 	if !c.breaker.hear(r.LocationID, r.id, err, c.Now()) {
 		return
 	}
-	c.Logger.Error("location rests", "location", r.LocationID, "err", err)
+	c.Logger.Error("location rests", "location", r.LocationID, "err", quiet(err.Error()))
 	c.Alerter.Alert(Alert{
 		Severity: High, Group: "faults:" + r.LocationID,
-		Title: "GoHighLevel does not answer for location " + r.LocationID + ": sending waits", Text: err.Error(),
+		Title: "GoHighLevel does not answer for location " + r.LocationID + ": sending waits", Text: quiet(err.Error()),
 	})
 }

@@ -139,10 +139,10 @@ func (c *Courier) holdLocation(ctx context.Context, h Hold) error {
 	if held, err := c.isHeld(h); err != nil || held {
 		return err // by another call that was under way
 	}
-	c.Logger.Error("location held", "location", h.Location, "call", string(h.Call), "err", h.Reason)
+	c.Logger.Error("location held", "location", h.Location, "call", string(h.Call), "err", quiet(h.Reason))
 	c.Alerter.Alert(Alert{
 		Severity: High, Group: "location:" + h.Location + ":" + string(h.Call),
-		Title: "GoHighLevel refuses location " + h.Location, Text: h.Reason,
+		Title: "GoHighLevel refuses location " + h.Location, Text: quiet(h.Reason),
 	})
 	return c.sayLocation(ctx, Held, h)
 }

@@ -238,7 +238,7 @@ func (n *Enricher) read(ctx context.Context, r reading) error {
 	}
 	if err != nil {
 		n.due[r] = n.Now().Add(patience(err))
-		n.Logger.Warn("names not read from GoHighLevel", "location", r.location, "what", r.what, "err", err, "next", n.due[r])
+		n.Logger.Warn("names not read from GoHighLevel", "location", r.location, "what", r.what, "err", quiet(err.Error()), "next", n.due[r])
 		return nil
 	}
 	n.last[r], n.due[r] = n.Now(), n.Now().Add(readEvery)

@@ -194,20 +194,21 @@ func locationDraft(kind string, h Hold, now time.Time) (ledger.Draft, error) {
 // say logs a receipt, and alerts where it needs a person.
 func (c *Courier) say(r *record, v verdict) {
 	log := c.Logger.With("effect", r.ID, "kind", r.Kind, "contact", r.ContactID)
+	failure, reason := quiet(v.body.Error), quiet(v.body.Reason)
 	switch v.kind {
 	case Dead:
-		log.Error("effect dead", "err", v.body.Error)
+		log.Error("effect dead", "err", failure)
 		c.Alerter.Alert(Alert{
 			Severity: High, Group: "dead:" + r.Kind,
-			Title: "Dead letter: " + r.Kind, Text: r.ID + ": " + v.body.Error,
+			Title: "Dead letter: " + r.Kind, Text: r.ID + ": " + failure,
 		})
 	case Held:
-		log.Error("effect held", "err", v.body.Reason)
+		log.Error("effect held", "err", reason)
 		c.Alerter.Alert(Alert{
-			Severity: Medium, Group: "held:" + r.Kind + ":" + v.body.Reason,
-			Title: "Held for a person: " + r.Kind, Text: r.ID + ": " + v.body.Reason,
+			Severity: Medium, Group: "held:" + r.Kind + ":" + reason,
+			Title: "Held for a person: " + r.Kind, Text: r.ID + ": " + reason,
 		})
 	case Failed:
-		log.Warn("effect failed", "err", v.body.Error, "next", v.body.Next)
+		log.Warn("effect failed", "err", failure, "next", v.body.Next)
 	}
 }

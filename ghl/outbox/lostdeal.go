@@ -51,7 +51,7 @@ func (n *Enricher) readLost(ctx context.Context) error {
 			}
 			continue
 		}
-		n.Logger.Warn("lost deal not read from GoHighLevel", "entry", ledger.FormatID(d.event.ID), "err", err)
+		n.Logger.Warn("lost deal not read from GoHighLevel", "entry", ledger.FormatID(d.event.ID), "err", quiet(err.Error()))
 		if d.tries++; d.tries >= lostTries || patience(err) == readShut {
 			delete(n.lost, id)
 		}

@@ -163,7 +163,7 @@ func (rs *Reconciles) Run(ctx context.Context) error {
 		case <-timer.C:
 			begun := rs.Now()
 			if _, err := rs.Start(Reconcile{Since: since}); err != nil {
-				rs.Logger.Warn("not reconciled", "err", err)
+				rs.Logger.Warn("not reconciled", "err", quiet(err.Error()))
 			} else {
 				since = begun.Add(-overlap)
 			}
@@ -239,7 +239,7 @@ func (rs *Reconciles) tell(run *ReconcileRun, g Gap) {
 // webhooks get lost.
 func (rs *Reconciles) say(run *ReconcileRun, g Gap, err error) {
 	if err != nil {
-		rs.Logger.Error("not reconciled", "location", g.Location, "err", err)
+		rs.Logger.Error("not reconciled", "location", g.Location, "err", quiet(err.Error()))
 		return
 	}
 	rs.Logger.Info("reconciled", "location", g.Location, "read", g.Contacts.Read+g.Opportunities.Read, "missed", g.Missed(), "added", g.Added, "dry_run", run.DryRun)
