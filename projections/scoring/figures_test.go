@@ -9,9 +9,8 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
-// labelled is a message with what its reader would say of it. Both tables were
-// written by the makers of this package: messages.jsonl while the rules were,
-// held_out.jsonl before and looked at only for its figures.
+// labelled is a message with what its reader would say of it. All tables were
+// written and labelled by the makers of this package.
 type labelled struct{ Text, Intent, Sentiment string }
 
 func readLabelled(t *testing.T, file string) (list []labelled) {
@@ -66,16 +65,21 @@ func (f figures) macroF1() float64 {
 	return sum / float64(n)
 }
 
+// tables are what reading is held to, with what is to be known of each: a
+// figure says little where the rules were made to fit it.
+var tables = []struct {
+	file, known               string
+	least                     int
+	negative, sentiment, goal float64
+}{
+	{"messages.jsonl", "written by us; the rules were tuned on it", 150, 0.85, 0.85, 0.85},
+	{"held_out.jsonl", "written by us; held out at first, then its misses were seen when the rules were widened", 60, 0.85, 0.85, 0.85},
+	{"held_out_2.jsonl", "written by us before the rules were widened, first read with them afterwards, not tuned on", 80, 0.85, 0.85, 0.85},
+}
+
 // TestFigures holds the reading of text to its figures; make eval prints them.
 func TestFigures(t *testing.T) {
-	for _, tt := range []struct {
-		file                      string
-		least                     int
-		negative, sentiment, goal float64
-	}{
-		{"messages.jsonl", 150, 0.85, 0.85, 0.85},
-		{"held_out.jsonl", 50, 0.70, 0.70, 0.70},
-	} {
+	for _, tt := range tables {
 		t.Run(tt.file, func(t *testing.T) {
 			list := readLabelled(t, tt.file)
 			intents, tones := figures{}, figures{}
@@ -88,8 +92,8 @@ func TestFigures(t *testing.T) {
 				}
 			}
 			out := intents.of(scoring.OptOut)
-			t.Logf("%d messages, written by us: opt-out recall %.2f with %d false; intent macro-F1 %.3f; negative recall %.3f, sentiment macro-F1 %.3f",
-				len(list), intents.recall(scoring.OptOut), out.false, intents.macroF1(), tones.recall(scoring.Negative), tones.macroF1())
+			t.Logf("%d messages, %s: opt-out recall %.2f with %d false; intent macro-F1 %.3f; negative recall %.3f, sentiment macro-F1 %.3f",
+				len(list), tt.known, intents.recall(scoring.OptOut), out.false, intents.macroF1(), tones.recall(scoring.Negative), tones.macroF1())
 			if len(list) < tt.least || out.missed > 0 || out.false > 0 {
 				t.Errorf("%d messages, %d opt-outs missed, %d false; want at least %d, 0 and 0", len(list), out.missed, out.false, tt.least)
 			}

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestGolden(t *testing.T) {
 	var got bytes.Buffer
 	var texts []scoring.Text
-	for _, file := range []string{"messages.jsonl", "held_out.jsonl"} {
+	for _, file := range []string{"messages.jsonl", "held_out.jsonl", "held_out_2.jsonl"} {
 		for _, m := range readLabelled(t, file) {
 			text := scoring.ReadText(m.Text)
 			texts = append(texts, text)
