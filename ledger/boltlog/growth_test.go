@@ -17,7 +17,7 @@ import (
 // file must grow by less than twice what is appended meanwhile: a transaction
 // held open would keep every page that a commit frees.
 func TestPausedReaders(t *testing.T) {
-	commits := int(fromEnv(t, "GHL_LEDGER_TORTURE_COMMITS", 300))
+	commits := int(fromEnv(t, "GHL_LEDGER_TORTURE_COMMITS", 100))
 	for _, size := range []int{300, 700, 900, 4096} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) { testPausedReaders(t, commits, size) })
 	}
