@@ -74,8 +74,16 @@ func inject(t *testing.T, call, errno, when string) (code int, hit, ledgerHit bo
 		t.Errorf("%s, %s, %s: exit code %d", call, errno, when, code)
 	}
 	checkScenario(t, dir, string(out))
+	begun := map[string]string{} // by thread: a call that another one's line comes between
 	for line := range strings.Lines(string(b)) {
+		thread, _, _ := strings.Cut(line, " ")
+		if strings.Contains(line, "<unfinished") {
+			begun[thread] = line
+		}
 		if strings.Contains(line, "INJECTED") {
+			if strings.Contains(line, "resumed>") {
+				line = begun[thread] + line
+			}
 			hit = true
 			ledgerHit = ledgerHit || !strings.Contains(line, "ledger.index")
 		}

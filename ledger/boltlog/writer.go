@@ -128,6 +128,9 @@ func (l *Log) write() {
 		}
 		l.tend()
 	}
+	if err := l.keys.await(); err != nil {
+		l.failed(fmt.Errorf("make keys: %w", err))
+	}
 }
 
 // take commits first together with what waits behind it, and returns the call
