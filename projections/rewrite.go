@@ -6,20 +6,23 @@ import (
 	"fmt"
 )
 
+// errStopped says that Run ended before what it was to do was done.
+var errStopped = errors.New("the views are followed no more")
+
 // Rewrite builds every view anew and removes the files that served before,
 // those kept for a rollback included: what was destroyed in the ledger is then
-// in no view's file either, free pages included. It returns when that is done;
-// Run must run.
+// in no view's file either, free pages included. It returns when that is done,
+// or with an error once Run has ended.
 func (r *Runner) Rewrite(ctx context.Context) error {
 	for _, v := range r.views {
-		if err := v.rewrite(ctx); err != nil {
+		if err := v.rewrite(ctx, r.ended); err != nil {
 			return fmt.Errorf("rewrite projection %s: %w", v.p.Name(), err)
 		}
 	}
 	return nil
 }
 
-func (v *view) rewrite(ctx context.Context) error {
+func (v *view) rewrite(ctx context.Context, ended <-chan struct{}) error {
 	for number := 0; ; {
 		moved := v.moved.wait() // taken before looking
 		switch {
@@ -37,6 +40,8 @@ func (v *view) rewrite(ctx context.Context) error {
 		case <-moved:
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-ended:
+			return errStopped
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -75,7 +76,7 @@ func TestRewritesAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		onlyFile(t, dir, "counts@1.4.db")
+		onlyFile(t, dir, "counts@1.3.db")
 		if s := r.Status()[0]; s.State != projections.Live || s.Rebuild != nil {
 			t.Errorf("status %+v", s)
 		}
@@ -88,4 +89,25 @@ func onlyFile(t *testing.T, dir, want string) {
 	if err != nil || !slices.Equal(files, []string{filepath.Join(dir, want)}) {
 		t.Errorf("files %v %v, want %s alone", files, err, want)
 	}
+}
+
+// A stop in the midst of a rewrite ends it: who asked goes on at the next start.
+func TestRewriteEndsWithTheRunner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, err := projections.NewRunner(t.TempDir(), memlog.New(time.Now), quiet, counts{version: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := r.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Rewrite(t.Context()); err == nil {
+			t.Error("a rewrite that nobody follows ended well")
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -37,13 +38,15 @@ type Runner struct {
 	log   ledger.Reader
 	o     Options
 	views []*view
+	ended chan struct{} // closed when Run returns
+	end   sync.Once
 }
 
 // NewRunner opens the views in dir, which it makes. A view that cannot be read,
 // that a power cut may have torn, or whose cursor names an entry that the
 // ledger does not have is discarded, and Run makes it anew.
 func NewRunner(dir string, log ledger.Reader, o Options, ps ...Projection) (*Runner, error) {
-	r := &Runner{dir: dir, log: log, o: o.withDefaults()}
+	r := &Runner{dir: dir, log: log, o: o.withDefaults(), ended: make(chan struct{})}
 	discarded, err := claim(dir)
 	if err != nil {
 		return nil, fmt.Errorf("views in %s: %w", dir, err)
@@ -78,6 +81,7 @@ func (o Options) withDefaults() Options {
 // Run follows the ledger until ctx ends, then returns nil, or until the ledger
 // is closed under it.
 func (r *Runner) Run(ctx context.Context) error {
+	defer r.end.Do(func() { close(r.ended) })
 	group, running := errgroup.WithContext(ctx)
 	for _, v := range r.views {
 		group.Go(func() error { return v.live(running) })

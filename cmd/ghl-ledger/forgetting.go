@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"github.com/enterprisehub/ghl-ledger/handlers"
@@ -18,7 +19,8 @@ import (
 
 // forgetting destroys what is known of a contact: the keys in the ledger, then
 // the views' files. A mark beside the views says that it is under way, so that
-// the next start finishes what was cut off.
+// the next start finishes what was cut off. It holds the ledger's head as the
+// first of those under way was asked for: their entries come after it.
 type forgetting struct {
 	ledger *boltlog.Log
 	runner *projections.Runner
@@ -26,6 +28,9 @@ type forgetting struct {
 
 	unfinished bool       // the mark is an earlier life's
 	one        sync.Mutex // erasures go one after the other
+
+	mu  sync.Mutex // guards owe and the mark
+	owe int        // erasures asked for and not done: they share the mark
 }
 
 func newForgetting(l *boltlog.Log, r *projections.Runner, dataDir string) *forgetting {
@@ -35,16 +40,34 @@ func newForgetting(l *boltlog.Log, r *projections.Runner, dataDir string) *forge
 	return f
 }
 
-// Prepare implements handlers.Forgetter.
+// Prepare implements handlers.Forgetter. One that no Forget follows leaves the
+// mark to the next start, which finds nothing to do.
 func (f *forgetting) Prepare() error {
-	file, err := os.OpenFile(f.mark, os.O_CREATE|os.O_WRONLY, 0o600)
+	head, err := f.ledger.Head(context.Background())
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owe++
+	if _, err := os.Stat(f.mark); err == nil {
+		return nil // of one that began before
+	}
+	return writeDurable(f.mark, strconv.FormatUint(uint64(head.Seq), 10))
+}
+
+// writeDurable makes a file of that text, there after a power cut too. One cut
+// off while it writes leaves an empty one at most.
+func writeDurable(name, text string) error {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(f.mark))
+	_, err = file.WriteString(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(name)) // half a number would be another
+	}
+	dir, err := os.Open(filepath.Dir(name))
 	if err != nil {
 		return err
 	}
@@ -61,23 +84,24 @@ func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) erro
 			return err
 		}
 	}
-	return f.rewrite(ctx)
-}
-
-// rewrite makes the views anew, without what was destroyed.
-func (f *forgetting) rewrite(ctx context.Context) error {
 	if err := f.runner.Rewrite(ctx); err != nil {
 		return err
 	}
-	if err := os.Remove(f.mark); !errors.Is(err, fs.ErrNotExist) { // two that were asked for together share it
+	return f.done(1)
+}
+
+// done takes the mark away, unless another erasure is owed.
+func (f *forgetting) done(n int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.owe -= n; f.owe > 0 || f.unfinished {
+		return nil
+	}
+	if err := os.Remove(f.mark); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
-
-// lookBack is how many of the newest entries a start searches for an erasure
-// that was cut off: nothing but what was under way at that moment follows it.
-const lookBack = 10_000
 
 // finish does what an earlier life was about to do.
 func (f *forgetting) finish(ctx context.Context) error {
@@ -86,11 +110,36 @@ func (f *forgetting) finish(ctx context.Context) error {
 	}
 	f.one.Lock()
 	defer f.one.Unlock()
-	head, err := f.ledger.Head(ctx)
-	if err != nil {
+	if err := f.eraseAsked(ctx, f.since()); err != nil {
 		return err
 	}
-	for e, err := range f.ledger.Read(ctx, ledger.Cursor{Seq: head.Seq - min(head.Seq, lookBack)}) {
+	if err := f.runner.Rewrite(ctx); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.unfinished = false
+	f.mu.Unlock()
+	return f.done(0)
+}
+
+// since is where the mark says to begin. One without a number, as a crash in
+// the midst of writing leaves it, means the whole ledger.
+func (f *forgetting) since() ledger.Seq {
+	text, err := os.ReadFile(f.mark)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return ledger.Seq(n)
+}
+
+// eraseAsked erases those whose erasure was asked for after an entry and not
+// done: what is done has erased the body that asked, too.
+func (f *forgetting) eraseAsked(ctx context.Context, after ledger.Seq) error {
+	for e, err := range f.ledger.Read(ctx, ledger.Cursor{Seq: after}) {
 		if err != nil {
 			return err
 		}
@@ -107,5 +156,5 @@ func (f *forgetting) finish(ctx context.Context) error {
 			return fmt.Errorf("finish forgetting %s: %w", e.Subject, err)
 		}
 	}
-	return f.rewrite(ctx)
+	return nil
 }

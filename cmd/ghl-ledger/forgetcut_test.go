@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+	"github.com/enterprisehub/ghl-ledger/projections"
+)
+
+// life is a ledger with its views between a start and a kill.
+type life struct {
+	t          *testing.T
+	log        *boltlog.Log
+	forgetting *forgetting
+	end        func()
+}
+
+// live opens dir; at end only what is on disk is left to the next life.
+func live(t *testing.T, dir string) *life {
+	t.Helper()
+	log, err := boltlog.Open(dir, boltlog.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner, err := openViews(dir, log, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	return &life{t, log, newForgetting(log, runner, dir), func() {
+		cancel()
+		for _, err := range []error{<-ended, runner.Close(), log.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+}
+
+func (l *life) append(kind, contact, body string, n int) {
+	l.t.Helper()
+	drafts := make([]ledger.Draft, n)
+	for i := range drafts {
+		drafts[i] = ledger.Draft{Kind: kind, Key: fmt.Sprintf("%s:%s:%d", kind, contact, i), Subject: contact, Body: []byte(body)}
+	}
+	if _, err := l.log.Append(l.t.Context(), drafts...); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// ask is what the API does before it destroys.
+func (l *life) ask(contact string) {
+	l.t.Helper()
+	if err := l.forgetting.Prepare(); err != nil {
+		l.t.Fatal(err)
+	}
+	l.append(projections.KindForgotten, contact, `{"details":{}}`, 1)
+}
+
+func (l *life) forget(contact string) {
+	l.t.Helper()
+	if err := l.forgetting.Forget(l.t.Context(), projections.Lead{ContactID: contact}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *life) finish() {
+	l.t.Helper()
+	if err := l.forgetting.finish(l.t.Context()); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// readable are the contacts whose bodies can still be read.
+func (l *life) readable() (contacts string) {
+	l.t.Helper()
+	for e, err := range l.log.Read(l.t.Context(), ledger.Cursor{}) {
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if e.Kind == "contact.created" && !e.Erased {
+			contacts += e.Subject
+		}
+	}
+	return contacts
+}
+
+// TestForgetCutOff: whatever was asked for and not done when the service ended
+// is done by the next start, and the mark stands for as long as that is owed.
+func TestForgetCutOff(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		do     func(l *life)
+		owed   bool // the mark is left
+		before string
+		after  string
+	}{
+		{"nothing", func(*life) {}, false, "abc", "abc"},
+		{"one done", func(l *life) { l.ask("a"); l.forget("a") }, false, "bc", "bc"},
+		{"one asked for", func(l *life) { l.ask("a") }, true, "abc", "bc"},
+		{"two asked for, one done", func(l *life) { l.ask("a"); l.ask("b"); l.forget("a") }, true, "bc", "c"},
+		{"two done", func(l *life) { l.ask("a"); l.ask("b"); l.forget("b"); l.forget("a") }, false, "c", "c"},
+		{"one asked for long ago", func(l *life) {
+			l.ask("a")
+			for range 3 {
+				l.append("message.received", fmt.Sprint("x", l.head()), "{}", 4_000)
+			}
+			l.ask("b")
+			l.forget("b")
+		}, true, "ac", "c"},
+		{"one never recorded", func(l *life) {
+			if err := l.forgetting.Prepare(); err != nil {
+				l.t.Fatal(err)
+			}
+		}, true, "abc", "abc"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			l := live(t, dir)
+			for _, contact := range []string{"a", "b", "c"} {
+				l.append("contact.created", contact, `{"type":"contact.created","data":{}}`, 1)
+			}
+			tt.do(l)
+			if got := l.readable(); got != tt.before {
+				t.Errorf("before the stop %q can be read, want %q", got, tt.before)
+			}
+			l.end()
+			l = live(t, dir)
+			if l.forgetting.unfinished != tt.owed {
+				t.Errorf("the next start finds something to do: %t, want %t", l.forgetting.unfinished, tt.owed)
+			}
+			l.finish()
+			if got := l.readable(); got != tt.after {
+				t.Errorf("after the next start %q can be read, want %q", got, tt.after)
+			}
+			l.end()
+			if again := live(t, dir); again.forgetting.unfinished {
+				t.Error("the start after that has something to do again")
+			} else {
+				again.end()
+			}
+		})
+	}
+}
+
+func (l *life) head() ledger.Seq {
+	head, err := l.log.Head(l.t.Context())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return head.Seq
+}
