@@ -86,7 +86,7 @@ func orderOf(t *rapid.T, chosen []int) []int {
 // make the same lead and the same outcomes, and begin each sequence once.
 func TestPermutedHistory(t *testing.T) {
 	if !long {
-		_ = flag.Set("rapid.checks", "10") // each check keeps two ledgers on the disk
+		_ = flag.Set("rapid.checks", "6") // each check keeps two ledgers on the disk
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		every := make([]int, len(history))
