@@ -104,8 +104,7 @@ func typed(line string) (words []string) {
 
 // ownTests are commands that no script runs, and where they are tried instead.
 var ownTests = map[string]string{
-	"export": "projections/export has its formats, and each has a test of its bytes",
-	"model":  "projections/training has its trainer and gate, and their tests",
+	"model": "projections/training has its trainer and gate, and their tests",
 }
 
 // tried is what the scripts look at of a command.

@@ -57,6 +57,7 @@ type cli struct {
 	Completion  completionCmd  `cmd:"" help:"Print the script that completes this program's commands in your shell."`
 	Bench       benchCmd       `cmd:"" help:"Measure what a service would do on this machine."`
 	Model       modelCmd       `cmd:"" help:"The models that score: train, try, promote, roll back, bring your own."`
+	Export      exportCmd      `cmd:"" help:"Datasets for analysts, as JSONL, CSV or Parquet."`
 	Rescore     rescoreCmd     `cmd:"" help:"Score every lead anew, and send what differs."`
 	Forget      forgetCmd      `cmd:"" help:"Destroy one contact's personal data everywhere."`
 }
