@@ -12,6 +12,8 @@
 #   make fuzz     every fuzz target for a minute each (FUZZTIME=60s)
 #   make promtool /metrics and the alert rules, by Prometheus's own tool (Debian)
 #   make proxies  the snippets for Caddy and nginx, run by Debian's
+#   make readers  exports opened by DuckDB and another reader of Parquet (node, npm)
+#   make export-bench  memory and rate of each dataset over ROWS=1000000 events
 #   make browser  the console in a headless Chromium
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
@@ -24,6 +26,7 @@ COMMITS     ?= 3000
 EVENTS      ?= 100000
 FUZZTIME    ?= 60s
 CROWD       ?= 20
+ROWS        ?= 1000000
 
 export CGO_ENABLED ?= 0
 
@@ -101,6 +104,18 @@ fuzz:
 # the limit.
 crowd:
 	LEDGER_CROWD_SECONDS=$(CROWD) $(GO) test -count 1 -v -timeout 30m -run '^TestCrowd$$' ./cmd/ghl-ledger
+
+# Two readers of Parquet that are not ours, from npm, open an export: types,
+# rows, values, and the analyst's query. They are installed in .artifacts.
+readers:
+	mkdir -p .artifacts/analyst
+	cp testdata/analyst/* .artifacts/analyst/
+	cd .artifacts/analyst && { [ -e node_modules/hyparquet ] || npm install --no-audit --no-fund; }
+	GHL_LEDGER_READERS=$(CURDIR)/.artifacts/analyst $(GO) test -count 1 -v -run '^Test(Readers|Folder|RowsAgree|Import|SameBytes)$$' ./projections/export
+
+# Each dataset over ROWS events: memory, and the rate against a bare read.
+export-bench:
+	GHL_LEDGER_EXPORT_EVENTS=$(ROWS) $(GO) test -count 1 -v -timeout 60m -run '^TestExportRate$$' ./projections/export
 
 load:
 	LEDGER_REBUILD_EVENTS=$(EVENTS) $(GO) test -count 1 -v -timeout 60m -run '^TestRebuildUnderLoad$$' ./cmd/ghl-ledger

@@ -27,6 +27,7 @@ var datasets = map[string]dataset{
 	"leads":  ofLeads("Every lead as of the end of the range.", nil, leadOf),
 	"features": ofLeads("What a model may know of every lead, as of the end of the range.",
 		featureColumns(), featuresOf),
+	"training": ofTraining(),
 }
 
 // Datasets are the names of all of them.
