@@ -50,26 +50,59 @@ func newTrial(t Task, candidate, points *scoring.Model, train, held set) *trial 
 	}
 	tr := &trial{Task: t, candidate: candidate, points: points, train: train, held: held, judged: by(candidate), byPoints: by(points)}
 	tr.serve = tr.byPoints
-	if t.Serving != nil && t.Serving.Kind != scoring.KindPoints {
+	if !t.unscored() {
 		tr.serve = by(t.Serving)
 	}
 	tr.leaks = tr.findLeaks()
 	return tr
 }
 
+// unscored reports that what serves gives no probability of its own.
+func (t Task) unscored() bool { return t.Serving == nil || t.Serving.Kind == scoring.KindPoints }
+
 // findLeaks lists features of the candidate that alone order the training rows
-// too well: what agents fill in after the fact.
+// too well: what agents fill in after the fact. The older and the newer half
+// are looked at, too: a habit that was given up hides in the whole.
 func (t *trial) findLeaks() (leaks []Leak) {
+	parts := t.train.halves()
 	for k, f := range scoring.Features() {
 		if !slices.Contains(t.candidate.Features, f.Name) {
 			continue
 		}
-		auc := AUC(t.train.judged(func(r Row) float64 { return r.X[k] }))
-		if auc = max(auc, 1-auc); auc >= leakFeature {
-			leaks = append(leaks, Leak{f.Name, auc, slices.Contains(t.Waived, f.Name)})
+		worst := 0.0
+		for _, part := range parts {
+			auc := AUC(part.judged(func(r Row) float64 { return r.X[k] }))
+			worst = max(worst, auc, 1-auc)
+		}
+		if worst >= leakFeature {
+			leaks = append(leaks, Leak{f.Name, worst, slices.Contains(t.Waived, f.Name)})
 		}
 	}
 	return leaks
+}
+
+// halves are s, and its older and newer leads where those are enough to tell.
+func (s set) halves() []set {
+	leads := leadsOf(s.rows)
+	old := map[string]bool{}
+	for _, l := range leads[:len(leads)/2] {
+		old[l.name] = true
+	}
+	var older, newer []Row
+	for _, r := range s.rows {
+		if old[r.Lead] {
+			older = append(older, r)
+		} else {
+			newer = append(newer, r)
+		}
+	}
+	parts := []set{s}
+	for _, rows := range [][]Row{older, newer} {
+		if won, lost := wins(leadsOf(rows)); min(won, lost) >= learnRarer {
+			parts = append(parts, newSet(rows))
+		}
+	}
+	return parts
 }
 
 func check(name string, ok bool, want, got string, args ...any) Check {
@@ -110,7 +143,7 @@ func (t *trial) calibratedChecks() []Check {
 		check("better than the base rate", loss < plain, fmt.Sprintf("log loss below %.4f", plain), "%.4f", loss),
 		check("calibrated", ece <= mostECE, "ECE 0.10 or less", "%.3f", ece),
 	}
-	if t.Serving != nil && t.Serving.Kind != scoring.KindPoints {
+	if !t.unscored() {
 		now := LogLoss(t.serve)
 		checks = append(checks, check("no worse than the model that serves", loss <= now, fmt.Sprintf("log loss %.4f or less", now), "%.4f", loss))
 	}

@@ -15,13 +15,14 @@ import (
 // turns: another source is good, and budgets and visits mean something else.
 type office struct {
 	*rand.Rand
-	start time.Time
-	turn  time.Time
+	start  time.Time
+	turn   time.Time
+	chance float64 // of the newest lead, which nobody in the office knows
 }
 
 func newOffice(seed uint64) *office {
 	start := time.Date(2024, 1, 1, 9, 0, 0, 0, time.UTC)
-	return &office{rand.New(rand.NewPCG(seed, 7)), start, start.AddDate(1, 0, 0)}
+	return &office{Rand: rand.New(rand.NewPCG(seed, 7)), start: start, turn: start.AddDate(1, 0, 0)}
 }
 
 // lead is one lead: as it was known some days after it came, and its end.
@@ -47,7 +48,8 @@ func (o *office) lead(i int, came time.Time) (training.Row, scoring.Facts) {
 	s := scoring.DefaultCard().Score(f)
 	row.Points, row.Tier = s.Value, s.Quality
 	row.Known = f.AsOf.Add(training.Horizon)
-	if o.Float64() < 1/(1+math.Exp(-o.truth(f, want, months, turned))) {
+	o.chance = 1 / (1 + math.Exp(-o.truth(f, want, months, turned)))
+	if o.Float64() < o.chance {
 		row.Y, row.Known = 1, f.AsOf.Add(time.Duration(5+o.IntN(80))*24*time.Hour)
 	}
 	return row, f

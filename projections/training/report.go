@@ -100,6 +100,16 @@ func (t *trial) result(checks []Check) Result {
 	return Result{Model: t.candidate, Card: c, Promote: promote}
 }
 
+// refusal is the first condition that did not hold.
+func (c ModelCard) refusal() string {
+	for _, k := range c.Checks {
+		if !k.OK {
+			return fmt.Sprintf("%s: %s, want %s", k.Name, k.Got, k.Want)
+		}
+	}
+	return ""
+}
+
 func servingID(m *scoring.Model) string {
 	if m == nil {
 		return scoring.DefaultCard().ID()

@@ -3,6 +3,7 @@ package training
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
@@ -32,6 +33,7 @@ type Result struct {
 	Model   *scoring.Model
 	Card    ModelCard
 	Promote bool
+	Refused *Result // the learned model that the gate refused, where this is points calibrated instead
 }
 
 // TooFewError says what is missing for a model.
@@ -43,7 +45,8 @@ func (e *TooFewError) Error() string {
 }
 
 // Train trains the best kind of model that there is enough to learn for, and
-// tries it at the gate. It returns a *TooFewError where there is too little.
+// tries it at the gate. Where a learned one is refused, points are calibrated
+// anew and tried instead. It returns a *TooFewError where there is too little.
 func Train(t Task) (Result, error) {
 	rows := ripe(t.Rows, t.Now)
 	leads := leadsOf(rows)
@@ -51,10 +54,40 @@ func Train(t Task) (Result, error) {
 	if len(leads) < plattLeads || min(won, lost) < plattRarer {
 		return Result{}, &TooFewError{len(leads), won, lost}
 	}
-	if train, held, ok := enough(rows, len(leads)); ok {
+	if len(leads) < learnLeads || min(won, lost) < learnRarer {
+		return t.calibrated(rows)
+	}
+	learned, err := t.best(rows, len(leads))
+	if err != nil || learned.Promote {
+		return learned, err
+	}
+	points, err := t.calibrated(rows)
+	if err != nil || !points.Promote {
+		return learned, err
+	}
+	points.Card.Limits = append(slices.Clone(limits), "A learned model was tried, too, and refused: "+learned.Card.refusal())
+	points.Refused = &learned
+	return points, nil
+}
+
+// best learns from the older leads and holds the newest out, or, where those
+// are too few, learns from all.
+func (t Task) best(rows []Row, leads int) (Result, error) {
+	if train, held, ok := enough(rows, leads); ok {
 		return t.learned(train, held)
 	}
-	return t.calibrated(rows)
+	return t.crossed(rows)
+}
+
+// Calibrated is points with the probability that the rows known by t.Now give
+// them: what any model must beat.
+func Calibrated(t Task) (*scoring.Model, error) {
+	rows := ripe(t.Rows, t.Now)
+	leads := leadsOf(rows)
+	if won, lost := wins(leads); len(leads) < plattLeads || min(won, lost) < plattRarer {
+		return nil, &TooFewError{len(leads), won, lost}
+	}
+	return calibrate(newSet(rows), t.Card)
 }
 
 // enough splits rows if both parts suffice to learn and to try a model.
@@ -70,7 +103,7 @@ func enough(rows []Row, leads int) (train, held []Row, ok bool) {
 
 // learned trains a logistic model on one part and tries it on the other.
 func (t Task) learned(train, held []Row) (Result, error) {
-	trainSet, heldSet := newSet(train), newSet(held)
+	trainSet := newSet(train)
 	m, err := learn(trainSet, t.Card)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
@@ -79,31 +112,14 @@ func (t Task) learned(train, held []Row) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("train points: %w", err)
 	}
-	trial := newTrial(t, m, points, trainSet, heldSet)
-	if m, err = trial.withReliability(m); err != nil {
-		return Result{}, err
-	}
-	trial.candidate = m
-	return trial.result(trial.learnedChecks()), nil
+	return newTrial(t, m, points, trainSet, newSet(held)).tryLearned()
 }
 
-// calibrated puts probabilities to points; each lead is judged by a
-// calibration to the others.
-func (t Task) calibrated(rows []Row) (Result, error) {
-	s := newSet(rows)
-	m, err := calibrate(s, t.Card)
+func (t *trial) tryLearned() (Result, error) {
+	m, err := t.withReliability(t.candidate)
 	if err != nil {
-		return Result{}, fmt.Errorf("calibrate: %w", err)
+		return Result{}, err
 	}
-	trial := newTrial(t, m, m, s, s)
-	for fold := range folds {
-		part, err := calibrate(newSet(pick(rows, s.part(fold, true))), t.Card)
-		if err != nil {
-			return Result{}, fmt.Errorf("calibrate: %w", err)
-		}
-		for _, i := range s.part(fold, false) {
-			trial.judged[i].P = part.Probability(rows[i].X, rows[i].Points)
-		}
-	}
-	return trial.result(trial.calibratedChecks()), nil
+	t.candidate = m
+	return t.result(t.learnedChecks()), nil
 }
