@@ -2,9 +2,9 @@ package training
 
 import (
 	"context"
+	"iter"
 	"time"
 
-	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
@@ -16,81 +16,97 @@ type Source struct {
 	Dir     string // where a temporary view may stand; it is gone afterwards
 	Meaning projections.Meaning
 	Card    *scoring.Model // says Points and Tier
+	Target  Target         // what the labels are of
+	Until   ledger.Seq     // the last entry that is read; zero is the head
+}
+
+// Sample is a row whose label may not be known yet.
+type Sample struct {
+	Row
+	Seq      ledger.Seq // of the entry up to which X knows
+	Labelled bool       // Y and Known say something
 }
 
 // apart is how far two rows of a lead are apart at least.
 const apart = 7 * 24 * time.Hour
 
-// Rows returns the rows of every lead whose label is known by the ledger's
-// head: one when the lead came, and one after a later event if the last is a
-// week old, as long as no deal of the lead has ended. Each knows what the
-// ledger knew at its entry. Progress is told every thousand entries.
-func (s Source) Rows(ctx context.Context, progress func(done, total ledger.Seq)) ([]Row, error) {
-	head, err := s.Log.Head(ctx)
-	if err != nil {
-		return nil, err
+// Rows returns the rows of every lead whose label is known.
+func (s Source) Rows(ctx context.Context, progress func(done, total ledger.Seq)) (list []Row, err error) {
+	err = s.Each(ctx, progress, func(r Sample) error {
+		if r.Labelled {
+			list = append(list, r.Row)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Each yields a row when a lead came, and one after a later event if the last
+// is a week old, as long as no deal of the lead has ended, in the order of the
+// ledger. Each row knows what the ledger knew at its entry; its label is what
+// the ledger knows at Until. Leads that were forgotten have none.
+//
+// The ledger is read twice. What is held in memory is a few times per lead, not
+// the rows. Progress is told every thousand entries of the second reading.
+func (s Source) Each(ctx context.Context, progress func(done, total ledger.Seq), yield func(Sample) error) error {
+	if s.Until == 0 {
+		head, err := s.Log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		s.Until = head.Seq
 	}
-	c := &collector{Source: s, ends: map[string][]end{}, last: map[string]time.Time{}}
+	s.Log = upTo{s.Log, s.Until}
+	fates, err := s.readFates(ctx)
+	if err != nil {
+		return err
+	}
+	c := &collector{Source: s, fates: fates, last: map[string]time.Time{}, yield: yield}
 	err = projections.Walk(ctx, s.Log, s.Dir, s.Meaning, func(e ledger.Entry, lead projections.LeadAt) error {
 		if e.Seq%1000 == 0 {
-			progress(e.Seq, head.Seq)
+			progress(e.Seq, s.Until)
 		}
 		return c.visit(e, lead)
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		progress(s.Until, s.Until)
 	}
-	progress(head.Seq, head.Seq)
-	return c.labelled(), nil
+	return err
 }
 
-// collector has the rows of a walk, not yet labelled.
+// upTo is a ledger as it was when the entry at last was the newest.
+type upTo struct {
+	ledger.Reader
+	last ledger.Seq
+}
+
+// Read implements ledger.Reader.
+func (u upTo) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		for e, err := range u.Reader.Read(ctx, after) {
+			if err == nil && e.Seq > u.last || !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// collector makes rows as the ledger is folded.
 type collector struct {
 	Source
-	rows []Row
-	ends map[string][]end     // by lead
-	last map[string]time.Time // arrival of the entry of its newest row
-	now  time.Time            // arrival of the newest entry
+	fates *fates
+	last  map[string]time.Time // arrival of the entry of a lead's newest row
+	yield func(Sample) error
 }
 
-// end is a deal of a lead that was won or lost.
-type end struct {
-	at, known time.Time
-	won       bool
-}
-
-func (c *collector) visit(e ledger.Entry, lead projections.LeadAt) error {
-	if at := e.Arrived(); at.After(c.now) {
-		c.now = at
-	}
-	switch {
-	case e.Kind == projections.KindForgotten:
-		c.forget(e.Subject)
-		return nil
-	case e.Meta.Scheme == "" || e.Erased || e.Subject == "":
-		return nil // no delivery
-	}
-	switch ghl.Type(e.Kind) {
-	case ghl.OpportunityWon, ghl.OpportunityLost:
-		ev, err := ghl.ParseEvent(e.Body, e.Meta.Type)
-		if err != nil {
-			return nil
-		}
-		at := ev.Time
-		if at.IsZero() || at.After(e.Arrived()) {
-			at = e.Arrived()
-		}
-		c.ends[e.Subject] = append(c.ends[e.Subject], end{at, e.Arrived(), ghl.Type(e.Kind) == ghl.OpportunityWon})
+// visit yields a row, if it is time for one. What was read back knows later
+// things of an earlier time.
+func (c *collector) visit(e ledger.Entry, at projections.LeadAt) error {
+	if e.Meta.Scheme == "" || e.Erased || e.Subject == "" || e.Meta.Backfill || ends(e) {
 		return nil
 	}
-	return c.row(e, lead)
-}
-
-// row adds a row, if it is time for one. What was read back knows later things
-// of an earlier time.
-func (c *collector) row(e ledger.Entry, at projections.LeadAt) error {
 	last, seen := c.last[e.Subject]
-	if e.Meta.Backfill || seen && e.Arrived().Sub(last) < apart {
+	if seen && e.Arrived().Sub(last) < apart || e.Seq < c.fates.forgotten[e.Subject] {
 		return nil
 	}
 	lead, ok, err := at(e.Subject)
@@ -103,51 +119,10 @@ func (c *collector) row(e ledger.Entry, at projections.LeadAt) error {
 	}
 	c.last[e.Subject] = e.Arrived()
 	s := c.Card.Score(lead.Facts)
-	c.rows = append(c.rows, Row{
+	row := Sample{Seq: e.Seq, Row: Row{
 		Lead: e.Subject, AsOf: lead.Facts.AsOf, Event: ledger.FormatID(e.ID), X: scoring.FeaturesOf(lead.Facts),
 		Points: s.Value, Tier: s.Quality, Source: lead.Facts.Source,
-	})
-	return nil
-}
-
-func (c *collector) forget(contact string) {
-	kept := c.rows[:0]
-	for _, r := range c.rows {
-		if r.Lead != contact {
-			kept = append(kept, r)
-		}
-	}
-	c.rows = kept
-	delete(c.ends, contact)
-	delete(c.last, contact)
-}
-
-// labelled returns the rows whose label is known; the others are censored.
-func (c *collector) labelled() (list []Row) {
-	for _, r := range c.rows {
-		if c.label(&r) {
-			list = append(list, r)
-		}
-	}
-	return list
-}
-
-// label says what became of a row within the horizon, and when that was known.
-func (c *collector) label(r *Row) bool {
-	until := r.AsOf.Add(Horizon)
-	known := false
-	for _, e := range c.ends[r.Lead] {
-		if e.at.Before(r.AsOf) || e.at.After(until) {
-			continue
-		}
-		if e.won && r.Y == 0 {
-			r.Y, r.Known, known = 1, e.known, true
-		} else if !known {
-			r.Known, known = e.known, true
-		}
-	}
-	if !known && !until.After(c.now) {
-		r.Known, known = until, true
-	}
-	return known
+	}}
+	row.Labelled = c.fates.label(&row.Row, c.Target)
+	return c.yield(row)
 }

@@ -1,11 +1,7 @@
 package training_test
 
 import (
-	"context"
 	"fmt"
-	"iter"
-	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -100,71 +96,5 @@ func TestLabels(t *testing.T) {
 				t.Errorf("rows %q, want %q", got, tt.want)
 			}
 		})
-	}
-}
-
-// cut is a log up to an entry, as it was when that was the newest.
-type cut struct {
-	ledger.Reader
-	at ledger.Seq
-}
-
-func (c cut) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
-	return func(yield func(ledger.Entry, error) bool) {
-		for e, err := range c.Reader.Read(ctx, after) {
-			if err == nil && e.Seq > c.at || !yield(e, err) {
-				return
-			}
-		}
-	}
-}
-
-// What a row knows is what the ledger knew at its entry: the same comes of the
-// log cut off there, and what is appended later changes nothing of it.
-func TestRowsKnowNothingLater(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 9))
-	d := newDiary(t)
-	kinds := []string{"contact.updated", "message.received", "message.sent", "appointment.scheduled", "appointment.completed", "appointment.missed", "opportunity.created", "opportunity.won", "opportunity.lost"}
-	for day := range 120 {
-		who := fmt.Sprintf("c%d", r.IntN(12))
-		if day < 12 {
-			d.on(day, "contact.created", fmt.Sprintf("c%d", day), `,"first_name":"Ann","source":"referral"`)
-		}
-		kind := kinds[r.IntN(len(kinds))]
-		d.on(day, kind, who, fmt.Sprintf(`,"message_id":"m%d","content":"can I see it? budget 400k","appointment_id":"a%d","opportunity_id":"o%d","value":300000,"feedback":"loved it"`, day, r.IntN(5), r.IntN(5)))
-	}
-	seqs := map[string]ledger.Seq{}
-	for e, err := range d.log.Read(t.Context(), ledger.Cursor{}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		seqs[ledger.FormatID(e.ID)] = e.Seq
-	}
-	rows := d.rows()
-	for _, row := range rows {
-		var x []float64
-		err := projections.Walk(t.Context(), cut{d.log, seqs[row.Event]}, t.TempDir(), meaning, func(e ledger.Entry, lead projections.LeadAt) error {
-			if e.Seq == seqs[row.Event] {
-				l, _, err := lead(row.Lead)
-				x = scoring.FeaturesOf(l.Facts)
-				return err
-			}
-			return nil
-		})
-		if err != nil || !slices.Equal(x, row.X) {
-			t.Fatalf("%s at %s: %v from the log cut off there, %v; want %v", row.Lead, row.Event, x, err, row.X)
-		}
-	}
-	d.on(400, "contact.created", "later", "")
-	again := d.rows()
-	for _, row := range rows {
-		i := slices.IndexFunc(again, func(o training.Row) bool { return o.Event == row.Event })
-		if i < 0 || !slices.Equal(again[i].X, row.X) || again[i].Points != row.Points || again[i].Y != row.Y {
-			t.Errorf("%s at %s changed after a later entry", row.Lead, row.Event)
-		}
-	}
-	t.Logf("%d rows of %d entries", len(rows), len(seqs))
-	if len(rows) < 10 {
-		t.Errorf("%d rows, want more to look at", len(rows))
 	}
 }
