@@ -12,12 +12,13 @@ import (
 
 // office makes up the leads of an office, seeded: what they do depends on how
 // much they want to buy, and so does what becomes of them. Half way the market
-// turns: another source is good, and budgets and visits mean something else.
+// turns: it cools, or another source is good and budgets mean something else.
 type office struct {
 	*rand.Rand
-	start  time.Time
-	turn   time.Time
-	chance float64 // of the newest lead, which nobody in the office knows
+	start    time.Time
+	turn     time.Time
+	reversed bool    // the market turns round, where it else cools
+	chance   float64 // of the newest lead, which nobody in the office knows
 }
 
 func newOffice(seed uint64) *office {
@@ -92,11 +93,16 @@ func (o *office) behave(f *scoring.Facts, want float64) {
 func (o *office) truth(f scoring.Facts, want, months float64, turned bool) float64 {
 	source := map[string]float64{"referral": 1.4, "website": 0.2, "zillow": -0.6, "facebook": -0.8, "import": -1.6}[f.Source]
 	timeline, budget := 0.14, 0.3
-	if turned {
+	base := -1.3
+	switch {
+	case turned && !o.reversed: // it cools
+		source = map[string]float64{"referral": 1.2, "website": 0.1, "zillow": -0.3, "facebook": -0.7, "import": -1.5}[f.Source]
+		base, timeline = -1.8, 0.17
+	case turned:
 		source = map[string]float64{"referral": 0.8, "website": -0.6, "zillow": 0.9, "facebook": -0.2, "import": -1.2}[f.Source]
 		timeline, budget = 0.22, 0.8
 	}
-	z := -1.3 + 1.5*want + source - timeline*(months-6)
+	z := base + 1.5*want + source - timeline*(months-6)
 	if f.BudgetMax > 0 {
 		z += budget
 	}
