@@ -21,6 +21,26 @@ const (
 	KindLogistic = "logistic"     // learned weights of the features
 )
 
+// TargetChurn is the target of a model that says whether a lead is lost or
+// falls silent, not whether it is won. Its points are those of ChurnPoints, and
+// its signs are the opposite.
+const TargetChurn = "churn"
+
+// SignOf is the sign that a feature's weight in a model of target must have.
+func SignOf(f Feature, target string) int {
+	if target == TargetChurn {
+		return -f.Sign
+	}
+	return f.Sign
+}
+
+// ChurnPoints puts a card's risk of churn on the scale of points, for a model
+// of churn to be calibrated to: 40 is even odds, 15 more doubles them.
+func ChurnPoints(risk float64) float64 {
+	p := max(0.005, min(risk, 0.995))
+	return Base + PointsPerDoubling*math.Log2(p/(1-p))
+}
+
 // Model says how leads are scored: everything that it takes, so that a ledger
 // that carries it needs nothing else to score anew. It is read-only after
 // ParseModel.
@@ -28,7 +48,8 @@ type Model struct {
 	Format     int             `json:"format"`
 	Kind       string          `json:"kind"`
 	FeatureSet string          `json:"feature_set"`
-	Card       json.RawMessage `json:"card,omitempty"` // tiers, evidence, churn and points; null is the card that is built in
+	Target     string          `json:"target,omitempty"` // "" is winning, or TargetChurn
+	Card       json.RawMessage `json:"card,omitempty"`   // tiers, evidence, churn and points; null is the card that is built in
 
 	Features  []string  `json:"features,omitempty"` // of a logistic one, in order
 	Mean      []float64 `json:"mean,omitempty"`
@@ -136,6 +157,7 @@ func (m *Model) ID() string { return m.id }
 func (m *Model) validate(f *faults) {
 	f.check(m.Format == 1, "format", "want 1, got %d", m.Format)
 	f.check(m.FeatureSet == FeatureSet, "feature_set", "want %s, got %q", FeatureSet, m.FeatureSet)
+	f.check(m.Target == "" || m.Target == TargetChurn && m.Kind != KindPoints, "target", "there is no target %q of %s", m.Target, m.Kind)
 	f.check(slices.Contains([]string{KindPoints, KindPlatt, KindLogistic}, m.Kind), "kind", "there is no kind %q", m.Kind)
 	if p := m.Platt; p != nil {
 		f.check(finite(p[0], 100) && p[0] > 0 && finite(p[1], 100), "platt", "want a slope above 0 and a shift, both finite: %v", *p)
@@ -173,13 +195,18 @@ func (m *Model) validateWeights(f *faults) {
 		f.check(finite(m.Weights[i], maxWeight), at, "weight %v", m.Weights[i])
 		f.check(len(m.Spread) == 0 || m.Spread[i] >= 0 && finite(m.Spread[i], maxWeight), at, "spread")
 		f.check(!features[k].Unsigned, at, "no model may use it: it moves both ways with what is promised")
-		f.check(float64(features[k].Sign)*m.Weights[i] >= 0, at, "weight %v breaks a promise: want sign %+d", m.Weights[i], features[k].Sign)
+		sign := SignOf(features[k], m.Target)
+		f.check(float64(sign)*m.Weights[i] >= 0, at, "weight %v breaks a promise: want sign %+d", m.Weights[i], sign)
 	}
 }
 
 // Score says what the model thinks of a lead.
 func (m *Model) Score(f Facts) Score {
 	s := m.card.Score(f)
+	if m.Target == TargetChurn {
+		m.churn(&f, &s)
+		return s
+	}
 	switch m.Kind {
 	case KindPlatt:
 		s.WinProbability = m.probability(f)
@@ -188,6 +215,21 @@ func (m *Model) Score(f Facts) Score {
 	}
 	s.ModelID = m.id
 	return s
+}
+
+// churn replaces the card's estimate of churn. How a lead ended, and that it
+// asked for no more messages, is no matter of opinion.
+func (m *Model) churn(f *Facts, s *Score) {
+	if f.Deleted || f.outcome() != nil {
+		return
+	}
+	p := hundredths(m.Probability(FeaturesOf(*f), ChurnPoints(s.ChurnRisk)))
+	_, event := f.lastActivity()
+	if f.OptedOut {
+		p, event = max(p, m.card.churn.optedOut), f.OptedOutBy
+	}
+	s.ChurnRisk = p.float()
+	s.ChurnReasons = []Reason{{Code: "LEARNED", Points: p.float(), Text: "By what we learned from leads that were lost or fell silent", EventID: event}}
 }
 
 // logOdds is the model's opinion, not yet calibrated.

@@ -123,6 +123,9 @@ func (c *collector) visit(e ledger.Entry, at projections.LeadAt) error {
 		Lead: e.Subject, AsOf: lead.Facts.AsOf, Event: ledger.FormatID(e.ID), X: scoring.FeaturesOf(lead.Facts),
 		Points: s.Value, Tier: s.Quality, Source: lead.Facts.Source,
 	}}
+	if c.Target == Churn {
+		row.Points = scoring.ChurnPoints(s.ChurnRisk)
+	}
 	row.Labelled = c.fates.label(&row.Row, c.Target)
 	return c.yield(row)
 }

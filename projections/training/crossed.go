@@ -45,12 +45,11 @@ const limitCrossed = "There were too few outcomes to hold 200 out: each of the n
 // without them.
 func (t Task) crossed(rows []Row) (Result, error) {
 	s := newSet(rows)
-	of := func(s set) (*scoring.Model, error) { return learn(s, t.Card) }
-	m, err := of(s)
+	m, err := t.learn(s)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	judged, err := s.unseenBy(of)
+	judged, err := s.unseenBy(t.learn)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
@@ -65,12 +64,11 @@ func (t Task) crossed(rows []Row) (Result, error) {
 
 // crossedTrial tries m on the newest leads of s, by what judged says of them.
 func (t Task) crossedTrial(m *scoring.Model, judged []Judged, s set) (*trial, error) {
-	of := func(s set) (*scoring.Model, error) { return calibrate(s, t.Card) }
-	points, err := of(s)
+	points, err := t.calibrate(s)
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %w", err)
 	}
-	byPoints, err := s.unseenBy(of)
+	byPoints, err := s.unseenBy(t.calibrate)
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %w", err)
 	}
@@ -87,12 +85,11 @@ func (t Task) crossedTrial(m *scoring.Model, judged []Judged, s set) (*trial, er
 // calibrated puts probabilities to points.
 func (t Task) calibrated(rows []Row) (Result, error) {
 	s := newSet(rows)
-	of := func(s set) (*scoring.Model, error) { return calibrate(s, t.Card) }
-	m, err := of(s)
+	m, err := t.calibrate(s)
 	if err != nil {
 		return Result{}, fmt.Errorf("calibrate: %w", err)
 	}
-	judged, err := s.unseenBy(of)
+	judged, err := s.unseenBy(t.calibrate)
 	if err != nil {
 		return Result{}, fmt.Errorf("calibrate: %w", err)
 	}

@@ -18,7 +18,7 @@ func Evaluate(t Task, m *scoring.Model, trainedTo time.Time) (ModelCard, error) 
 		return ModelCard{}, &TooFewError{len(leads), won, lost}
 	}
 	s := newSet(rows)
-	points, err := calibrate(s, t.Card)
+	points, err := t.calibrate(s)
 	if err != nil {
 		return ModelCard{}, err
 	}

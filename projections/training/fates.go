@@ -7,6 +7,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
 // Target is what a model foretells.
@@ -14,8 +15,8 @@ type Target string
 
 // The targets.
 const (
-	Win   Target = ""      // a deal is won within 90 days
-	Churn Target = "churn" // a deal is lost, or nothing comes from the lead, within 60 days
+	Win   Target = ""                  // a deal is won within 90 days
+	Churn Target = scoring.TargetChurn // a deal is lost, or nothing comes from the lead, within 60 days
 )
 
 // Silence is how long nothing must come from a lead that is gone.

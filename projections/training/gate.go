@@ -155,12 +155,13 @@ func (t *trial) calibratedChecks() []Check {
 func (t *trial) promises() Check {
 	broken := ""
 	for k, f := range scoring.Features() {
-		if f.Sign == 0 && !f.Unsigned {
+		sign := scoring.SignOf(f, t.candidate.Target)
+		if sign == 0 && !f.Unsigned {
 			continue
 		}
 		for _, r := range t.held.rows[:min(len(t.held.rows), 200)] {
 			moved := slices.Clone(r.X)
-			moved[k] += float64(max(-1, min(1, f.Sign)))
+			moved[k] += float64(max(-1, min(1, sign)))
 			up := t.candidate.Probability(moved, r.Points) - t.candidate.Probability(r.X, r.Points)
 			if f.Unsigned && up != 0 || up < 0 {
 				broken = f.Name

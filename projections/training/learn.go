@@ -1,7 +1,6 @@
 package training
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -13,8 +12,8 @@ import (
 var strengths = []float64{3, 30, 300}
 
 // learn fits a logistic model to a set.
-func learn(s set, card json.RawMessage) (*scoring.Model, error) {
-	m := scoring.Model{Format: 1, Kind: scoring.KindLogistic, FeatureSet: scoring.FeatureSet, Card: card, BaseRate: s.baseRate()}
+func (t Task) learn(s set) (*scoring.Model, error) {
+	m := scoring.Model{Format: 1, Kind: scoring.KindLogistic, FeatureSet: scoring.FeatureSet, Target: string(t.Target), Card: t.Card, BaseRate: s.baseRate()}
 	cols := usable(s)
 	if len(cols) == 0 {
 		return nil, fmt.Errorf("no feature varies over %d rows", len(s.rows))
@@ -70,7 +69,7 @@ func (s set) columns(cols []int, m *scoring.Model) (x [][]float64, sign []int) {
 		mean, scale := s.moments(at)
 		f := scoring.Features()[k]
 		m.Features, m.Mean, m.Scale = append(m.Features, f.Name), append(m.Mean, mean), append(m.Scale, scale)
-		sign = append(sign, f.Sign)
+		sign = append(sign, scoring.SignOf(f, m.Target))
 		for i := range x {
 			x[i][c] = (at(i) - mean) / scale
 		}
@@ -162,7 +161,7 @@ func Platt(z, y, weight []float64) ([2]float64, error) {
 }
 
 // calibrate puts a probability to the card's points.
-func calibrate(s set, card json.RawMessage) (*scoring.Model, error) {
+func (t Task) calibrate(s set) (*scoring.Model, error) {
 	z := make([]float64, len(s.rows))
 	for i, r := range s.rows {
 		z[i] = (r.Points - scoring.Base) / scoring.PointsPerDoubling * math.Ln2
@@ -172,7 +171,7 @@ func calibrate(s set, card json.RawMessage) (*scoring.Model, error) {
 		return nil, err
 	}
 	return scoring.Model{
-		Format: 1, Kind: scoring.KindPlatt, FeatureSet: scoring.FeatureSet, Card: card, Platt: &platt,
+		Format: 1, Kind: scoring.KindPlatt, FeatureSet: scoring.FeatureSet, Target: string(t.Target), Card: t.Card, Platt: &platt,
 		BaseRate: min(max(s.baseRate(), 0.001), 0.999),
 	}.Ready()
 }

@@ -87,7 +87,7 @@ func (t *trial) result(checks []Check) Result {
 	_, low, high := bootstrap(t.judged, t.judged, func(_, _ []Judged) bool { return false })
 	lift, capture := Lift(t.judged)
 	c := ModelCard{
-		ModelID: t.candidate.ID(), Kind: t.candidate.Kind, Target: "won within 90 days", FeatureSet: scoring.FeatureSet, TrainedAt: t.Now,
+		ModelID: t.candidate.ID(), Kind: t.candidate.Kind, Target: Target(t.candidate.Target).String(), FeatureSet: scoring.FeatureSet, TrainedAt: t.Now,
 		Rows: len(t.train.rows), Leads: len(leads), Won: won, HeldLeads: heldWon + heldLost, HeldWon: heldWon,
 		AUC: round4(AUC(t.judged)), AUCLow: round4(low), AUCHigh: round4(high),
 		LogLoss: round4(LogLoss(t.judged)), Brier: round4(Brier(t.judged)), ECE: round4(ECE(t.judged)), Slope: round4(Slope(t.judged)),

@@ -15,7 +15,7 @@ type Row struct {
 	AsOf   time.Time `json:"as_of"`
 	Event  string    `json:"event_id"` // the entry up to which X knows
 	X      []float64 `json:"x"`        // of scoring.FeatureSet
-	Points float64   `json:"points"`   // what the card said
+	Points float64   `json:"points"`   // what the card said; for Churn scoring.ChurnPoints of its risk
 	Tier   string    `json:"tier"`     // by the card
 	Y      float64   `json:"y"`        // 1 or 0
 	Known  time.Time `json:"known_at"` // when Y could be known

@@ -18,6 +18,7 @@ const (
 
 // Task is one training.
 type Task struct {
+	Target  Target // what the labels of Rows are of
 	Rows    []Row
 	Now     time.Time       // what is not known by now is not looked at
 	Serving *scoring.Model  // nil is the points card alone
@@ -87,7 +88,7 @@ func Calibrated(t Task) (*scoring.Model, error) {
 	if won, lost := wins(leads); len(leads) < plattLeads || min(won, lost) < plattRarer {
 		return nil, &TooFewError{len(leads), won, lost}
 	}
-	return calibrate(newSet(rows), t.Card)
+	return t.calibrate(newSet(rows))
 }
 
 // enough splits rows if both parts suffice to learn and to try a model.
@@ -104,11 +105,11 @@ func enough(rows []Row, leads int) (train, held []Row, ok bool) {
 // learned trains a logistic model on one part and tries it on the other.
 func (t Task) learned(train, held []Row) (Result, error) {
 	trainSet := newSet(train)
-	m, err := learn(trainSet, t.Card)
+	m, err := t.learn(trainSet)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	points, err := calibrate(trainSet, t.Card)
+	points, err := t.calibrate(trainSet)
 	if err != nil {
 		return Result{}, fmt.Errorf("train points: %w", err)
 	}
