@@ -121,7 +121,12 @@ load:
 	LEDGER_REBUILD_EVENTS=$(EVENTS) $(GO) test -count 1 -v -timeout 60m -run '^TestRebuildUnderLoad$$' ./cmd/ghl-ledger
 
 # What scoring is worth, in figures, and the same scores on another processor.
-eval: figures arm64
+eval: figures arm64 years
+
+# Two years of an office that learns, with the gate and without, month by
+# month; and the trainer against scikit-learn and SciPy.
+years:
+	GHL_LEDGER_EVAL=1 $(GO) test -count 1 -v -timeout 30m -run 'TestReference|TestTwoYears' ./projections/training
 
 QEMU ?= qemu-aarch64-static
 
