@@ -32,7 +32,7 @@ export CGO_ENABLED ?= 0
 
 BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo run test check fmt vet lint race browser quick bench eval figures arm64 load torture chaos crowd fuzz build release clean
+.PHONY: demo run test check fmt vet lint race browser quick bench eval figures years arm64 load torture chaos crowd fuzz build release clean
 
 demo: build
 	./ghl-ledger demo
