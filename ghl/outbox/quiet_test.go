@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,35 +50,55 @@ func TestNoMessage(t *testing.T) {
 		mode   outbox.Mode
 		then   func(w *world) // an hour later, live
 		before int            // messages that are due by then
+		held   int            // messages that a person has to look at
 	}{
 		{"a reconcile of 500 contacts, some of them young", func(w *world) {
 			for i := range 500 {
 				w.append(of(fmt.Sprintf("contact_%03d", i), time.Duration(i)*time.Hour, ledger.Meta{Backfill: true}))
 			}
-		}, outbox.Live, again, 0},
-		{"a month-old body", func(w *world) { w.append(of("contact_1", month, ledger.Meta{})) }, outbox.Live, again, 0},
+		}, outbox.Live, again, 0, 0},
+		{"a month-old body", func(w *world) { w.append(of("contact_1", month, ledger.Meta{})) }, outbox.Live, again, 0, 0},
 		{"a body without a time, admitted after a month", func(w *world) {
 			w.append(of("contact_1", 0, ledger.Meta{Arrived: time.Now().Add(-month)}))
-		}, outbox.Live, again, 0},
-		{"from dry-run to live", welcomed, outbox.DryRun, again, 0},
-		{"from dry-run to live, told again", welcomed, outbox.DryRun, func(w *world) { again(w); welcomed(w) }, 0},
-		{"from off to live", welcomed, outbox.Off, again, 0},
+		}, outbox.Live, again, 0, 0},
+		{"from dry-run to live", welcomed, outbox.DryRun, again, 0, 0},
+		{"from dry-run to live, told again", welcomed, outbox.DryRun, func(w *world) { again(w); welcomed(w) }, 0, 0},
+		{"from off to live", welcomed, outbox.Off, again, 0, 0},
 		{"a rebuild", welcomed, outbox.Live, func(w *world) {
 			for _, view := range []string{"pending", "leads"} {
 				if err := w.runner.Rebuild(view); err != nil {
 					w.t.Error(err)
 				}
 			}
-		}, 1},
-		{"views deleted", welcomed, outbox.Live, func(w *world) { w.stop(); w.dir = w.t.TempDir(); w.start() }, 1},
-		{"a raised version", welcomed, outbox.Live, func(w *world) { w.fold = nextVersion{}; again(w) }, 1},
+		}, 1, 0},
+		{"views deleted", welcomed, outbox.Live, func(w *world) { w.stop(); w.dir = w.t.TempDir(); w.start() }, 1, 0},
+		{"a raised version", welcomed, outbox.Live, func(w *world) { w.fold = nextVersion{}; again(w) }, 1, 0},
 		{"a rescore", welcomed, outbox.Live, func(w *world) {
 			w.append(ledger.Draft{Kind: outbox.RescoreAsked, Key: "rescore", Body: []byte(`{}`)})
-		}, 1},
+		}, 1, 0},
 		{"a rescore of what never was written to", func(w *world) { w.append(of("contact_1", 0, ledger.Meta{Backfill: true})) },
 			outbox.Live, func(w *world) {
 				w.append(ledger.Draft{Kind: outbox.RescoreAsked, Key: "rescore", Body: []byte(`{}`)})
-			}, 0},
+			}, 0, 0},
+		{"an API key given after a week", func(w *world) {
+			w.stop()
+			keyless := true
+			w.courier = func(c *outbox.CourierConfig) { c.HasKey = func(string) bool { return !keyless } }
+			w.start()
+			welcomed(w)
+			time.Sleep(7 * 24 * time.Hour)
+			keyless = false
+		}, outbox.Live, again, 0, 1},
+		{"a restore from a backup made before the receipt", welcomed, outbox.Live, func(w *world) {
+			w.stop()
+			whole := w.entries()
+			asked := slices.IndexFunc(whole, func(e ledger.Entry) bool {
+				return e.Kind == outbox.Attempted
+			})
+			w.log, w.dir = backupOf(w.t, whole[:asked]), w.t.TempDir()
+			w.append(ledger.Draft{Kind: outbox.LedgerRestored, Key: "restored"})
+			w.start()
+		}, 1, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,9 +124,10 @@ func TestNoMessage(t *testing.T) {
 				if n := len(w.ghl.tried("message")); n != before {
 					t.Errorf("%d messages sent by it, want none", n-before)
 				}
-				if counts, _ := w.pending.Counts(); counts[outbox.StateHeld] != 0 {
-					t.Errorf("%v: nobody should have to look at a message that is not to go", counts)
+				if counts, _ := w.pending.Counts(); counts[outbox.StateHeld] != tt.held {
+					t.Errorf("%v: %d are to be looked at by a person, no other message is to go", counts, tt.held)
 				}
+				t.Logf("messages: %d sent before, %d by it, %d held for a person", before, len(w.ghl.tried("message"))-before, tt.held)
 				if len(w.entries(outbox.LeadScored)) == 0 {
 					t.Error("nothing was scored")
 				}
