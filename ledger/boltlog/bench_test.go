@@ -1,6 +1,7 @@
 package boltlog_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -64,52 +65,56 @@ func grown(b *testing.B, n int) (dir string) {
 }
 
 // BenchmarkLarge compares a ledger of two million entries with an empty one in
-// one run: start after a clean stop, append rate, and Verify. The rounds take
-// turns, so that what else the machine does is in both.
+// one run: start after a clean stop, append rate, and Verify. The rounds are
+// short and take turns, as those of BenchmarkSealing.
 //
 //	GHL_LEDGER_BENCH_ENTRIES  how many (2,000,000)
+//	GHL_LEDGER_BENCH_PAIRS    how many pairs of rounds (200)
 func BenchmarkLarge(b *testing.B) {
 	n := int(fromEnv(b, "GHL_LEDGER_BENCH_ENTRIES", 2_000_000))
-	dirs := [2]string{grown(b, n), b.TempDir()}
-	var rates, starts [2][]float64
-	var ratios []float64
+	dirs := [2]string{grown(b, n), grown(b, 0)}
 	for b.Loop() {
-		for i := range 8 {
-			for _, j := range []int{i % 2, 1 - i%2} { // each goes first as often
-				begun := time.Now()
-				l := open(b, dirs[j], boltlog.Options{})
-				starts[j] = append(starts[j], time.Since(begun).Seconds()*1000)
-				rates[j] = append(rates[j], appendMany(b, l, fmt.Sprint(len(rates[j])), fmt.Sprint(len(rates[j])), 20000, 20000))
-				if err := l.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			ratios = append(ratios, rates[0][len(rates[0])-1]/rates[1][len(rates[1])-1])
+		starts := starts(b, dirs)
+		logs := [2]*boltlog.Log{open(b, dirs[0], boltlog.Options{}), open(b, dirs[1], boltlog.Options{})}
+		r := compare(b, logs, roundEntries)
+		if err := errors.Join(logs[0].Close(), logs[1].Close()); err != nil {
+			b.Fatal(err)
 		}
+		b.ReportMetric(starts[0], "large-start-ms")
+		b.ReportMetric(starts[1], "empty-start-ms")
+		r.report(b, "large", "empty")
 	}
 	begun := time.Now()
 	r, err := boltlog.Verify(b.Context(), dirs[0], nil)
 	if err != nil || !r.Sound() {
 		b.Fatal(r.Faults, err)
 	}
-	for j, name := range []string{"large", "empty"} {
-		b.ReportMetric(median(rates[j]), name+"-entries/s")
-		b.ReportMetric(median(starts[j]), name+"-start-ms")
-	}
-	b.ReportMetric(median(ratios), "large/empty-rate")
 	b.ReportMetric(float64(r.Whole)/time.Since(begun).Seconds(), "verified-entries/s")
 }
 
+// starts opens each stopped ledger eight times, in turns, and returns the
+// median time in milliseconds.
+func starts(b *testing.B, dirs [2]string) (ms [2]float64) {
+	var took [2][]float64
+	for range 8 {
+		for j, dir := range dirs {
+			begun := time.Now()
+			l := open(b, dir, boltlog.Options{})
+			took[j] = append(took[j], time.Since(begun).Seconds()*1000)
+			if err := l.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return [2]float64{median(took[0]), median(took[1])}
+}
+
 // BenchmarkSealing compares appends with sealing and without, for new contacts
-// and for known ones, in one run. Rounds are short and take turns, so that what
-// else the machine does is in both: sealed/plain is the time of all plain
-// rounds by that of all sealed ones, merges of the index included, and
-// sealed/plain-median that of pairs which follow one another. Both logs do the
-// same work but for the sealing: they compress alike.
+// and for known ones, in one run. Both logs do the same work but for the
+// sealing: they compress alike.
 //
 //	GHL_LEDGER_BENCH_PAIRS  how many pairs of rounds (200)
 func BenchmarkSealing(b *testing.B) {
-	pairs := int(fromEnv(b, "GHL_LEDGER_BENCH_PAIRS", 200))
 	for _, who := range []struct {
 		name     string
 		contacts int
@@ -119,20 +124,38 @@ func BenchmarkSealing(b *testing.B) {
 				open(b, filepath.Join(b.TempDir(), "sealed"), boltlog.Options{}),
 				open(b, filepath.Join(b.TempDir(), "plain"), boltlog.Options{Plain: true}),
 			}
-			var ratios []float64
-			var took [2]float64
 			for b.Loop() {
-				for range pairs {
-					t := turns(b, logs, len(ratios), who.contacts)
-					took[0], took[1] = took[0]+t[0], took[1]+t[1]
-					ratios = append(ratios, t[1]/t[0])
-				}
+				compare(b, logs, who.contacts).report(b, "sealed", "plain")
 			}
-			b.ReportMetric(float64(len(ratios)*roundEntries)/took[0], "sealed-entries/s")
-			b.ReportMetric(took[1]/took[0], "sealed/plain")
-			b.ReportMetric(median(ratios), "sealed/plain-median")
 		})
 	}
+}
+
+// compared are the rounds of two logs.
+type compared struct {
+	took   [2]float64 // seconds of all
+	ratios []float64  // of the rates of each pair
+}
+
+// compare has two logs append in rounds that are short and take turns, so that
+// what else the machine does is in both.
+func compare(b *testing.B, logs [2]*boltlog.Log, contacts int) (c compared) {
+	for round := range int(fromEnv(b, "GHL_LEDGER_BENCH_PAIRS", 200)) {
+		t := turns(b, logs, round, contacts)
+		c.took[0], c.took[1] = c.took[0]+t[0], c.took[1]+t[1]
+		c.ratios = append(c.ratios, t[1]/t[0])
+	}
+	return c
+}
+
+// report reports the rates, their ratio over all rounds, merges of the index
+// included, and the median ratio of pairs that follow one another.
+func (c compared) report(b *testing.B, one, other string) {
+	entries := float64(len(c.ratios) * roundEntries)
+	b.ReportMetric(entries/c.took[0], one+"-entries/s")
+	b.ReportMetric(entries/c.took[1], other+"-entries/s")
+	b.ReportMetric(c.took[1]/c.took[0], one+"/"+other)
+	b.ReportMetric(median(c.ratios), one+"/"+other+"-median")
 }
 
 const roundEntries = 2560
