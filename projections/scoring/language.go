@@ -1,17 +1,20 @@
 package scoring
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
+
+	"github.com/jonreiter/govader"
 )
 
-// language is what it takes to read messages in one language: data, so that
-// another one is another file.
-type language struct {
+// Language is what it takes to read messages in one language: data, so that
+// another one is another file. It is read-only after ParseLanguage, so any
+// number of goroutines may use it.
+type Language struct {
 	Spell      map[string]string  `json:"spell"`    // short spelling to words
 	Endings    map[string]string  `json:"endings"`  // 'll to will
 	Emoji      map[string]string  `json:"emoji"`    // emoji to a word
@@ -23,8 +26,10 @@ type language struct {
 	Preference preferenceWords    `json:"preference"`
 	Machine    []string           `json:"machine"` // phrases that only machines write
 	Tone       []toneRule         `json:"tone"`
-	Lexicon    map[string]float64 `json:"lexicon"` // VADER valences that differ in our trade
+	Vader      bool               `json:"vader"`   // VADER's own words, which are English, are read too
+	Lexicon    map[string]float64 `json:"lexicon"` // VADER valences that differ in our trade, or are there at all
 
+	vader             func() *govader.SentimentIntensityAnalyzer
 	emoji             map[rune]string
 	negators, breaks  map[string]struct{}
 	fillers           map[string]struct{}
@@ -54,7 +59,7 @@ type toneRule struct {
 //go:embed language/*.json
 var languages embed.FS
 
-var english = sync.OnceValue(func() *language {
+var english = sync.OnceValue(func() *Language {
 	l, err := loadLanguage("en")
 	if err != nil {
 		panic(fmt.Sprintf("scoring: language en: %v", err))
@@ -62,21 +67,31 @@ var english = sync.OnceValue(func() *language {
 	return l
 })
 
-func loadLanguage(name string) (*language, error) {
+func loadLanguage(name string) (*Language, error) {
 	data, err := languages.ReadFile("language/" + name + ".json")
 	if err != nil {
 		return nil, err
 	}
-	var l language
-	d := json.NewDecoder(strings.NewReader(string(data)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&l); err != nil {
-		return nil, err
-	}
-	return &l, l.compile()
+	return ParseLanguage(data)
 }
 
-func (l *language) compile() error {
+// ParseLanguage reads the rules of a language. Its error says which of them
+// cannot be.
+func ParseLanguage(data []byte) (*Language, error) {
+	var l Language
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		return nil, fmt.Errorf("language: %w", err)
+	}
+	if err := l.compile(); err != nil {
+		return nil, fmt.Errorf("language: %w", err)
+	}
+	l.vader = sync.OnceValue(l.newVader)
+	return &l, nil
+}
+
+func (l *Language) compile() error {
 	l.negators, l.breaks, l.fillers = set(l.Negators), set(l.Breaks), set(l.Fillers)
 	l.emoji = map[rune]string{}
 	for e, w := range l.Emoji {
@@ -106,7 +121,7 @@ func (l *language) compile() error {
 	return l.machine.add(0, -1, l.Machine, nil)
 }
 
-func (l *language) claim(claims map[string]int, texts []string, place int) {
+func (l *Language) claim(claims map[string]int, texts []string, place int) {
 	for _, text := range texts {
 		if before, ok := claims[text]; !ok || place < before {
 			claims[text] = place

@@ -175,7 +175,7 @@ func (p *phrase) rest(s *sentence, i int, elements []element) bool {
 }
 
 // each calls found with the place of every rule that s says, negations heeded.
-func (m *matcher) each(l *language, s *sentence, found func(place int)) {
+func (m *matcher) each(l *Language, s *sentence, found func(place int)) {
 	for i := range s.words {
 		for _, list := range [2][]phrase{m.first[s.words[i].text], m.wild} {
 			for k := range list {
@@ -209,7 +209,7 @@ func (r *matchRule) excused(s *sentence) bool {
 
 // negated reports whether a negator reaches word i: it stands in the same
 // clause, at most Scope words before.
-func (l *language) negated(s *sentence, i int) bool {
+func (l *Language) negated(s *sentence, i int) bool {
 	for k := i - 1; k >= 0 && i-k <= l.Scope && s.words[k].clause == s.words[i].clause; k-- {
 		if _, ok := l.negators[s.words[k].text]; ok {
 			return true

@@ -9,7 +9,7 @@ import (
 // preferencesIn takes what the sender looks for from a normalised message.
 // What is said of a home to be sold, or in a sentence with a negation, is left
 // out: a wrong preference costs more than a missing one.
-func (l *language) preferencesIn(text string, sentences []sentence, intent string) Preferences {
+func (l *Language) preferencesIn(text string, sentences []sentence, intent string) Preferences {
 	var p Preferences
 	if intent == Seller || intent == OptOut || intent == WrongNumber {
 		return p
@@ -59,7 +59,7 @@ func containsAny(s string, words []string) bool {
 
 // budgetIn reads a budget from a sentence that speaks of one: a sum by itself
 // may be a price that was asked about.
-func (l *language) budgetIn(s string) budget {
+func (l *Language) budgetIn(s string) budget {
 	for i := 0; ; {
 		a, ok := nextAmount(s, i)
 		if !ok {
@@ -94,7 +94,7 @@ func endsWithAny(s string, words []string) bool {
 }
 
 // propertyTypeIn finds the kind of home that a sentence asks for.
-func (l *language) propertyTypeIn(s *sentence) string {
+func (l *Language) propertyTypeIn(s *sentence) string {
 	wanted, found := false, ""
 	for i, w := range s.words {
 		if _, not := l.negators[w.text]; not {
@@ -149,7 +149,7 @@ func specific(w string) bool {
 }
 
 // placesIn finds the names after "in" and "near" that are written like names.
-func (l *language) placesIn(s string, known []string) (places []string) {
+func (l *Language) placesIn(s string, known []string) (places []string) {
 	words := strings.Fields(s)
 	for i := 0; i+1 < len(words); i++ {
 		if !slices.Contains(l.Preference.Places, strings.ToLower(words[i])) {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math"
 	"strings"
-	"sync"
 
 	"github.com/jonreiter/govader"
 )
@@ -23,19 +22,25 @@ const (
 	refusalAtMost = -0.3
 )
 
-// vader is built once: it parses a lexicon of 7,500 words. It is read-only
-// afterwards, so any number of goroutines may use it.
-var vader = sync.OnceValue(func() *govader.SentimentIntensityAnalyzer {
+// newVader is built once a language: VADER parses a lexicon of 7,500 English
+// words, which a language keeps or not. It is read-only afterwards, so any
+// number of goroutines may use it.
+func (l *Language) newVader() *govader.SentimentIntensityAnalyzer {
 	v := govader.NewSentimentIntensityAnalyzer()
-	maps.Copy(v.Lexicon, english().Lexicon)
+	if !l.Vader {
+		clear(v.Lexicon)
+	}
+	maps.Copy(v.Lexicon, l.Lexicon)
 	return v
-})
+}
+
+// ReadText says what a message means, read as English.
+func ReadText(message string) Text { return english().ReadText(message) }
 
 // ReadText says what a message means: its intent, by phrases in the order of
 // the intents; its tone, by VADER; and what the sender looks for. It is pure
 // and may run at once with itself.
-func ReadText(message string) Text {
-	l := english()
+func (l *Language) ReadText(message string) Text {
 	text := Normalise(message)
 	sentences := l.sentencesOf(text)
 	t := Text{Intent: l.intent(sentences), Machine: l.fromMachine(sentences)}
@@ -59,7 +64,7 @@ func label(sentiment float64) string {
 }
 
 // intent returns the first intent, in order, that the message has.
-func (l *language) intent(sentences []sentence) string {
+func (l *Language) intent(sentences []sentence) string {
 	best := len(order) - 1
 	found := func(place int) { best = min(best, place) }
 	whole := make([]byte, 0, 256)
@@ -79,7 +84,7 @@ func (l *language) intent(sentences []sentence) string {
 }
 
 // bare appends the words of s without fillers.
-func (l *language) bare(b []byte, s *sentence) []byte {
+func (l *Language) bare(b []byte, s *sentence) []byte {
 	for _, w := range s.words {
 		if _, ok := l.fillers[w.text]; !ok {
 			b = append(append(b, ' '), w.text...)
@@ -88,7 +93,7 @@ func (l *language) bare(b []byte, s *sentence) []byte {
 	return b
 }
 
-func (l *language) fromMachine(sentences []sentence) bool {
+func (l *Language) fromMachine(sentences []sentence) bool {
 	said := false
 	for i := range sentences {
 		l.machine.each(l, &sentences[i], func(int) { said = true })
@@ -99,11 +104,11 @@ func (l *language) fromMachine(sentences []sentence) bool {
 // sentiment is VADER's compound with what our trade's phrases add, at two
 // decimals. The nudge puts what is a tie in decimals on one side on every
 // processor.
-func (l *language) sentiment(text string, sentences []sentence) float64 {
+func (l *Language) sentiment(text string, sentences []sentence) float64 {
 	if text == "" {
 		return 0
 	}
-	tone := vader().PolarityScores(strings.ReplaceAll(text, "\n", " ")).Compound
+	tone := l.vader().PolarityScores(strings.ReplaceAll(text, "\n", " ")).Compound
 	for i := range sentences {
 		l.tone.each(l, &sentences[i], func(place int) { tone += l.Tone[place].Add })
 	}

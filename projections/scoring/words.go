@@ -21,7 +21,7 @@ type word struct {
 
 // reader splits a text into sentences, spelling out what a language shortens.
 type reader struct {
-	lang      *language
+	lang      *Language
 	sentences []sentence
 	words     []word
 	clause    int
@@ -29,7 +29,7 @@ type reader struct {
 }
 
 // sentencesOf reads a normalised text.
-func (l *language) sentencesOf(text string) []sentence {
+func (l *Language) sentencesOf(text string) []sentence {
 	r := reader{lang: l, words: make([]word, 0, 16+len(text)/5)}
 	lower := strings.ToLower(text)
 	for i := 0; i < len(lower); {
