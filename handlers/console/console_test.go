@@ -26,6 +26,15 @@ func api() http.Handler {
 			return
 		}
 		switch {
+		case r.URL.Path == "/api/v1/export" && r.FormValue("dataset") == "long":
+			for {
+				if _, err := io.WriteString(w, `{"long":1}`+"\n"); err != nil {
+					panic(http.ErrAbortHandler) // as the API does when nobody reads on
+				}
+			}
+		case r.URL.Path == "/api/v1/export" && r.FormValue("dataset") == "broken":
+			_, _ = io.WriteString(w, `{"broken":1}`+"\n")
+			panic(http.ErrAbortHandler)
 		case r.URL.Path == "/api/v1/export" && r.FormValue("dataset") == "events":
 			_, _ = io.WriteString(w, `{"seq":1}`+"\n")
 		case r.URL.Path == "/api/v1/export":
@@ -175,6 +184,19 @@ func TestDownload(t *testing.T) {
 		if isPage := strings.HasPrefix(r.Header.Get("Content-Type"), "text/html"); isPage != (tt.status != 200) {
 			t.Errorf("%s is a page: %v", tt.dataset, isPage)
 		}
+	}
+}
+
+// TestPreview: the first rows of an export that would go on, and no part of one
+// that broke.
+func TestPreview(t *testing.T) {
+	b := open(t, time.Now)
+	b.signIn(token)
+	if status, body := b.get("/console/export?dataset=long"); status != 200 || strings.Count(body, "long&#34;:1") != 10 {
+		t.Errorf("a long one: %d with %d rows", status, strings.Count(body, "long&#34;:1"))
+	}
+	if status, body := b.get("/console/export?dataset=broken"); status != 500 || !strings.Contains(body, "Cut off") {
+		t.Errorf("a broken one: %d", status)
 	}
 }
 

@@ -196,9 +196,12 @@ func (q *request) head(path string, values url.Values, lines int) (string, error
 		return "", err
 	}
 	a := &beginning{answer: answer{header: http.Header{}}, lines: lines, enough: stop}
-	q.c.API.ServeHTTP(a, r.WithContext(ctx))
-	if a.status >= 400 {
+	whole := a.take(q.c.API, r.WithContext(ctx))
+	switch {
+	case a.status >= 400:
 		return "", problemOf(a.answer)
+	case !whole && a.lines > 0:
+		return "", &problem{Status: http.StatusInternalServerError, Short: "Cut off", Message: "The service could not go on; its log has the cause."}
 	}
 	return a.body.String(), nil
 }
@@ -208,6 +211,19 @@ type beginning struct {
 	answer
 	lines  int
 	enough func()
+}
+
+// take has api answer r, and reports whether it came to its end. One that must
+// stop in its midst, because enough was read or for a fault, aborts: elsewhere
+// that cuts the connection, and here it would cut the page's.
+func (b *beginning) take(api http.Handler, r *http.Request) (whole bool) {
+	defer func() {
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			panic(v)
+		}
+	}()
+	api.ServeHTTP(b, r)
+	return true
 }
 
 // errEnough tells whoever writes that nobody reads on.
