@@ -6,11 +6,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 // TestForget: after it nothing personal of the contact is in any file of the
-// data directory, its entries say erased, and verify finds the ledger sound.
+// data directory nor in any export, its entries say erased, and verify finds the ledger sound.
 func TestForget(t *testing.T) {
 	p := newProcess(t, nil)
 	p.start()
@@ -51,7 +52,14 @@ func TestForget(t *testing.T) {
 	if code := p.stop(); code != 0 {
 		t.Errorf("serve ended with %d", code)
 	}
+	exported := exports(t, p.data)
+	if !strings.Contains(exported, "stays@example.com") {
+		t.Error("the exports do not show the contact that stays")
+	}
 	for _, text := range personal {
+		if strings.Contains(exported, text) {
+			t.Errorf("%q is in an export", text)
+		}
 		for _, file := range p.search(text) {
 			t.Errorf("%q is still in %s", text, file)
 		}
@@ -59,6 +67,24 @@ func TestForget(t *testing.T) {
 	if code, out := command(t, "verify", "--data", p.data); code != exitDone {
 		t.Errorf("verify: %d\n%s", code, out)
 	}
+}
+
+// exports is every dataset of a stopped service's ledger, personal data and all.
+func exports(t *testing.T, data string) (all string) {
+	t.Helper()
+	for _, dataset := range []string{"events", "leads", "features", "labels", "scores", "training"} {
+		out := filepath.Join(t.TempDir(), dataset+".jsonl")
+		if code, said := command(t, "export", "--dataset", dataset, "--pii", "--data", data, "--out", out); code != exitDone {
+			t.Errorf("export of %s: %d\n%s", dataset, code, said)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Error(err)
+		}
+		t.Logf("export of %s: %d bytes", dataset, len(b))
+		all += string(b)
+	}
+	return all
 }
 
 // search returns the files of the data directory that contain text.
