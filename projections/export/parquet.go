@@ -17,7 +17,7 @@ const (
 
 // columnar writes Parquet.
 type columnar struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []Column
 	row     parquet.Row
 	rows    [1]parquet.Row
@@ -33,7 +33,7 @@ func newColumnar(w io.Writer, columns []Column, about [][2]string) *columnar {
 	for _, a := range about {
 		options = append(options, parquet.KeyValueMetadata(a[0], a[1]))
 	}
-	return &columnar{w: parquet.NewWriter(w, options...), columns: columns, row: make(parquet.Row, len(columns))}
+	return &columnar{w: parquet.NewGenericWriter[any](w, options...), columns: columns, row: make(parquet.Row, len(columns))}
 }
 
 // schemaOf has the columns in their own order, which a parquet.Group would sort.
