@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 // returns. What the fold cannot digest is passed over, with what follows of the
 // same contact, as the view itself parks it.
 func Walk(ctx context.Context, log ledger.Reader, dir string, m Meaning, visit func(e ledger.Entry, lead LeadAt) error) (err error) {
-	tmp, err := os.MkdirTemp(dir, "walk-")
+	tmp, err := os.MkdirTemp(dir, walkPrefix)
 	if err != nil {
 		return err
 	}
@@ -48,6 +49,18 @@ func Walk(ctx context.Context, log ledger.Reader, dir string, m Meaning, visit f
 	}
 	return w.fold(batch)
 }
+
+// EndWalks removes what walks in dir left behind that were cut off by the end of
+// their process: leads as they were, which no erasure would reach.
+func EndWalks(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, walkPrefix+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+const walkPrefix = "walk-"
 
 // LeadAt returns a contact as it is known now, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)

@@ -101,6 +101,9 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	if err != nil {
 		return nil, errors.Join(err, s.runner.Close())
 	}
+	if err := projections.EndWalks(cfg.DataDir); err != nil {
+		return nil, errors.Join(err, s.runner.Close())
+	}
 	s.wireLearning()
 	s.wireOutbox(templates)
 	s.wireReads(head)
@@ -142,8 +145,17 @@ func (s *service) wireOutbox(templates *outbox.Templates) {
 func (s *service) wireLearning() {
 	s.learning = learning.New(learning.Config{
 		Log: s.ledger, Models: s.models, Leads: s.leads, Alert: s.alert, Logger: s.log,
-		Rows: training.Source{Log: s.ledger, Dir: s.cfg.DataDir, Meaning: meaning, Card: scoring.BuiltIn()},
+		Rows: closings{training.Source{Log: s.ledger, Dir: s.cfg.DataDir, Meaning: meaning}},
 	})
+}
+
+// closings are what models learn from, with the points of any card.
+type closings struct{ training.Source }
+
+// Rows implements learning.Rows.
+func (c closings) Rows(ctx context.Context, card *scoring.Model, progress func(done, total ledger.Seq)) ([]training.Row, error) {
+	c.Card = card
+	return c.Source.Rows(ctx, progress)
 }
 
 // takeCard compares the card file with what the ledger says it was. Its faults

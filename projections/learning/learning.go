@@ -30,9 +30,9 @@ type Log interface {
 
 // Rows reads out of the ledger what models learn from.
 type Rows interface {
-	// Rows returns the rows of every lead up to the head. It says how far it
-	// has come, now and then.
-	Rows(ctx context.Context, progress func(done, total ledger.Seq)) ([]training.Row, error)
+	// Rows returns the rows of every lead up to the head, with the points of a
+	// card. It says how far it has come, now and then.
+	Rows(ctx context.Context, card *scoring.Model, progress func(done, total ledger.Seq)) ([]training.Row, error)
 }
 
 // Roll lists the leads, page by page.

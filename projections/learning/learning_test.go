@@ -38,7 +38,7 @@ type office struct {
 }
 
 // Rows implements learning.Rows.
-func (o *office) Rows(_ context.Context, progress func(done, total ledger.Seq)) ([]training.Row, error) {
+func (o *office) Rows(_ context.Context, _ *scoring.Model, progress func(done, total ledger.Seq)) ([]training.Row, error) {
 	progress(1, 2)
 	return slices.Clone(o.rows), nil
 }

@@ -39,7 +39,11 @@ func (l *Loop) do(ctx context.Context, o Order, progress func(done, total ledger
 	if err := l.atHead(ctx); err != nil {
 		return Trained{}, err
 	}
-	rows, err := l.Rows.Rows(ctx, progress)
+	card, err := l.Models.CardFile()
+	if err != nil {
+		return Trained{}, err
+	}
+	rows, err := l.Rows.Rows(ctx, card, progress)
 	if err != nil {
 		return Trained{}, fmt.Errorf("read what there is to learn: %w", err)
 	}
