@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"iter"
 	"reflect"
 	"time"
 
@@ -45,37 +44,14 @@ func writeTraining(ctx context.Context, p *Plan, out *rows, s *Summary) error {
 	})
 }
 
-// samples yields the rows of the ledger as it was at the end of the range.
+// samples yields the rows of the ledger as it was at the end of the range, as
+// they come: none is kept.
 func (p *Plan) samples(ctx context.Context, yield func(training.Row) error) error {
-	from := training.Source{Log: upTo{p.x.Log, p.last.Cursor()}, Dir: p.x.Dir, Card: scoring.BuiltIn()}
-	list, err := from.Rows(ctx, func(at, total ledger.Seq) { p.Progress(int64(at), int64(total)) })
-	if err != nil {
-		return err
-	}
-	for _, r := range list {
-		if err := yield(r); err != nil {
-			return err
+	from := training.Source{Log: p.x.Log, Until: p.last.Seq, Dir: p.x.Dir, Card: scoring.BuiltIn()}
+	return from.Each(ctx, func(at, total ledger.Seq) { p.Progress(int64(at), int64(total)) }, func(r training.Sample) error {
+		if !r.Labelled {
+			return nil
 		}
-	}
-	return nil
-}
-
-// upTo is a ledger as it was when one of its entries was the newest.
-type upTo struct {
-	ledger.Reader
-	last ledger.Cursor
-}
-
-// Head implements ledger.Reader.
-func (u upTo) Head(context.Context) (ledger.Cursor, error) { return u.last, nil }
-
-// Read implements ledger.Reader.
-func (u upTo) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
-	return func(yield func(ledger.Entry, error) bool) {
-		for e, err := range u.Reader.Read(ctx, after) {
-			if err == nil && e.Seq > u.last.Seq || !yield(e, err) {
-				return
-			}
-		}
-	}
+		return yield(r.Row)
+	})
 }
