@@ -67,12 +67,12 @@ func nginx(t *testing.T, program, upstream string) string {
 		}
 	}
 	server := strings.NewReplacer("listen 443 ssl;", "listen "+at+";", "127.0.0.1:8080", upstream).Replace(strings.Join(lines, ""))
-	places := ""
+	var places strings.Builder
 	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		places += of + "_temp_path " + filepath.Join(dir, of) + ";\n"
+		places.WriteString(of + "_temp_path " + filepath.Join(dir, of) + ";\n")
 	}
 	conf := filepath.Join(dir, "nginx.conf")
-	text := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" + places + server + "}\n"
+	text := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" + places.String() + server + "}\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
