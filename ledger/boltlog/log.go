@@ -29,6 +29,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -179,15 +180,23 @@ func (l *Log) release() error {
 }
 
 // closeBolt writes the list of free pages, which commits leave out, so that
-// the next start need not look at every page.
+// the next start need not look at every page. On a damaged file bbolt may panic
+// over that: it keeps its lock then, and would never be closed.
 func (l *Log) closeBolt() error {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // see recovered
 	l.db.NoFreelistSync = false
-	err := l.db.Update(func(*bbolt.Tx) error { return nil })
+	err := func() (err error) {
+		defer l.recovered(&err)
+		return l.db.Update(func(*bbolt.Tx) error { return nil })
+	}()
 	switch {
 	case full(err):
 		err = nil // the list is a convenience
 	case err != nil:
 		err = fmt.Errorf("%w at the end: %w", ledger.ErrDoubt, err)
+	}
+	if l.stuck {
+		return err
 	}
 	return errors.Join(err, l.db.Close())
 }
