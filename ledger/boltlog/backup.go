@@ -63,7 +63,12 @@ func (l *Log) Backup(ctx context.Context, w io.Writer) error {
 		}
 		at += ledger.Seq(len(page))
 	}
-	if err := errors.Join(l.backupNotes(out), out.Flush()); err != nil {
+	notes, err := l.backupNotes()
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	out.Write(notes)
+	if err := out.Flush(); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	if _, err := w.Write(sum.Sum(nil)); err != nil {
@@ -72,27 +77,27 @@ func (l *Log) Backup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// backupNotes writes who was forgotten and what was destroyed. They are read
-// after the entries, so an erasure under way is in them rather than missing.
-func (l *Log) backupNotes(w io.Writer) error {
+// backupNotes returns who was forgotten and what was destroyed, as a backup has
+// it. It is asked after the entries, so that an erasure under way is in it
+// rather than missing, and written when nothing of the file is in use any more.
+func (l *Log) backupNotes() (notes []byte, err error) {
 	l.alive.RLock()
 	defer l.alive.RUnlock()
 	if l.closed.yes {
-		return ledger.ErrClosed
+		return nil, ledger.ErrClosed
 	}
-	return l.view(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		for _, bucket := range [...][]byte{forgottenBucket, destroyedBucket} {
 			var all []byte
 			n := uint64(0)
 			if err := eachNote(tx, bucket, func(key []byte) { all = append(all, key...); n++ }); err != nil {
 				return err
 			}
-			if _, err := w.Write(append(binary.BigEndian.AppendUint64(nil, n), all...)); err != nil {
-				return err
-			}
+			notes = append(binary.BigEndian.AppendUint64(notes, n), all...)
 		}
 		return nil
 	})
+	return notes, err
 }
 
 // keysAtOnce is how much of the key file is copied between two commits.

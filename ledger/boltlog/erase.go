@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -77,7 +78,9 @@ func (l *Log) erase(contact bool, owners []digest) error {
 		l.forgotten[owners[0]] = true
 	}
 	if err := l.keys.destroy(slots); err != nil {
-		return l.failed(fmt.Errorf("destroy keys: %w", err))
+		// Not even a want of room is harmless here: what is appended meanwhile
+		// would be sealed by a key that the next start destroys.
+		return l.failed(fmt.Errorf("destroy keys: %w", errors.Join(err, errNotPlain)))
 	}
 	return nil
 }

@@ -106,6 +106,8 @@ type Log struct {
 	forgotten map[digest]bool // the writer's: bodies of these are not kept
 	stuck     bool            // the writer's: bbolt panicked and holds its lock
 
+	unwitnessed bool // it was opened without a head witness
+
 	head    atomic.Pointer[head]
 	first   atomic.Pointer[time.Time] // when the first entry was recorded
 	state   atomic.Pointer[trouble]   // why it cannot append; nil when it can

@@ -99,6 +99,9 @@ func (l *Log) abandon() error {
 // create makes the files of a new ledger, the witness last. A ledger that has
 // a witness had entries, so if one of its files is missing it was lost.
 func (l *Log) create() error {
+	if cut, err := exists(l.path(restoring)); err != nil || cut {
+		return errors.Join(err, fmt.Errorf("%w: a restore was cut off here: empty the directory and run it again", ledger.ErrCorrupt))
+	}
 	var have [3]bool
 	for i, name := range [...]string{logName, keysName, headName} {
 		var err error
@@ -132,6 +135,7 @@ func (l *Log) create() error {
 			return err
 		}
 	}
+	l.unwitnessed = have[0]
 	return writeWitness(l.path(headName), id, witness{})
 }
 
@@ -226,6 +230,9 @@ func (l *Log) checkWitness() error {
 		return err
 	}
 	l.witness = file
+	if l.unwitnessed && l.head.Load().seq > 0 {
+		l.o.Logger.Warn("the head witness is missing: that the newest entries were not rolled back cannot be told; a new one is written", "file", headName, "seq", l.head.Load().seq)
+	}
 	if w.seq > l.head.Load().seq {
 		return fmt.Errorf("%w: the ledger ends at entry %d, but had come to %d", ledger.ErrCorrupt, l.head.Load().seq, w.seq)
 	}
@@ -293,6 +300,10 @@ func (l *Log) loadIndex() error {
 			l.index.tend()
 		}
 	}
-	l.keys.used.Store(max(l.index.fresh.slot, firstSlot) - 1)
+	used := max(l.index.fresh.slot, firstSlot) - 1
+	if used >= l.keys.made() { // new keys in their place would open nothing
+		return fmt.Errorf("%w: %s is cut off: an entry is sealed by slot %d, and it ends at %d: restore it", ledger.ErrCorrupt, keysName, used, l.keys.made())
+	}
+	l.keys.used.Store(used)
 	return nil
 }

@@ -65,9 +65,14 @@ func beginRestore(dir, temp string) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	found = slices.DeleteFunc(found, func(f os.DirEntry) bool { return f.Name() == textsName && f.IsDir() })
+	found = slices.DeleteFunc(found, func(f os.DirEntry) bool {
+		return f.IsDir() && (f.Name() == textsName || f.Name() == restoring)
+	})
 	if len(found) > 0 {
 		return fmt.Errorf("%w: it has %s", ErrNotEmpty, found[0].Name())
+	}
+	if err := os.RemoveAll(temp); err != nil { // of a restore that was cut off
+		return err
 	}
 	return os.MkdirAll(temp, 0o700)
 }
@@ -185,7 +190,8 @@ func appendSaid(ctx context.Context, dir string, r Report, said func(Report) led
 // finds until the ledger is whole: entries without keys.
 func moveUp(temp, dir string) error {
 	for _, name := range [...]string{logName, keysName, headName, indexName} {
-		if err := os.Rename(filepath.Join(temp, name), filepath.Join(dir, name)); err != nil {
+		err := os.Rename(filepath.Join(temp, name), filepath.Join(dir, name))
+		if err != nil && !(name == indexName && errors.Is(err, os.ErrNotExist)) { // it is only a view
 			return err
 		}
 	}
