@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,7 +173,18 @@ func mistakes(s Signature, body []byte) []mistake {
 		}
 		all = append(all, mistake{"timestamp and body without a dot", append([]byte(s.Timestamp[0]), body...)})
 	}
-	return all
+	return distinct(all)
+}
+
+// distinct drops what is the same bytes in other words, or one mistake would
+// be named as three.
+func distinct(all []mistake) (kept []mistake) {
+	for _, m := range all {
+		if !slices.ContainsFunc(kept, func(k mistake) bool { return bytes.Equal(k.data, m.data) }) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
 }
 
 func (k Keys) explainPublic(x *Explanation, s Signature, body []byte) {

@@ -51,6 +51,15 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainOnce: one mistake is one hint, in whatever words it could be said.
+func TestExplainOnce(t *testing.T) {
+	compact := []byte(`{"type":"contact.created"}`)
+	sig := ghl.Signature{GHL: []string{ghl.SignHMAC("new", "", compact)}, Timestamp: []string{stamp}}
+	if x := testKeys().Explain(sig, compact, now); len(x.Hints) != 1 {
+		t.Errorf("Explain hints = %q, want one", x.Hints)
+	}
+}
+
 func TestExplainExpects(t *testing.T) {
 	sig := ghl.Signature{GHL: []string{strings.Repeat("0", 64)}, Timestamp: []string{stamp}}
 	x := testKeys().Explain(sig, body, now)
