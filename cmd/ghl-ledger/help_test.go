@@ -39,6 +39,28 @@ func isCommand(words []string) bool {
 	return true
 }
 
+// flagsOf are the flags of the command that words begin with, each as it is typed.
+func flagsOf(words []string) (names []string) {
+	p, err := newParser(context.Background(), &cli{}, &console{out: io.Discard, err: io.Discard, set: &settings{}})
+	if err != nil {
+		return nil
+	}
+	node := p.Model.Node
+	for _, w := range words {
+		i := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == w })
+		if i < 0 {
+			break
+		}
+		node = node.Children[i]
+	}
+	for _, group := range node.AllFlags(false) {
+		for _, f := range group {
+			names = append(names, "--"+f.Name)
+		}
+	}
+	return names
+}
+
 // leaves are the commands that do something.
 func leaves(n *kong.Node) (all []*kong.Node) {
 	if len(n.Children) == 0 {

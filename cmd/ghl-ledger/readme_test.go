@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,6 +161,23 @@ func TestReadmeNames(t *testing.T) {
 		words := strings.Fields(m[1])
 		if !isCommand(words) && !isCommand(words[:1]) {
 			t.Errorf("README.md names `ghl-ledger %s`, which is no command", m[1])
+		}
+	}
+}
+
+// spelled is a command of ours between backquotes, with what comes after it.
+var spelled = regexp.MustCompile("(?s)`(?:\\./)?ghl-ledger ([a-z][^`]*)`")
+
+// TestReadmeFlags checks that every command in the midst of a text knows the
+// flags that it is shown with: somebody types it at night.
+func TestReadmeFlags(t *testing.T) {
+	for _, m := range spelled.FindAllStringSubmatch(readme(t), -1) {
+		known := flagsOf(strings.Fields(m[1]))
+		for w := range strings.FieldsSeq(m[1]) {
+			name, _, _ := strings.Cut(strings.Trim(w, "[]"), "=")
+			if strings.HasPrefix(name, "--") && !slices.Contains(known, name) {
+				t.Errorf("README.md shows `ghl-ledger %s`, which has no %s", m[1], name)
+			}
 		}
 	}
 }

@@ -88,16 +88,12 @@ func (c *signCmd) explain(con *console, body []byte) error {
 	if err != nil {
 		return err
 	}
-	var s ghl.Signature
-	if strings.EqualFold(c.Header, "X-WH-Signature") {
-		s.WH = []string{c.Verify}
-	} else {
-		s.GHL = []string{c.Verify}
-	}
-	if c.Timestamp != "" {
-		s.Timestamp = []string{c.Timestamp}
+	s, err := c.signature()
+	if err != nil {
+		return err
 	}
 	x := keys.Explain(s, body, time.Now())
+	x.Hints = append(x.Hints, c.hints(x)...)
 	if c.Output == "json" {
 		err = printJSON(con.out, x)
 	} else {
@@ -107,6 +103,37 @@ func (c *signCmd) explain(con *console, body []byte) error {
 		return answerNo{errors.New("the signature does not match")}
 	}
 	return err
+}
+
+// signature is what is to be explained, as it came.
+func (c *signCmd) signature() (s ghl.Signature, err error) {
+	switch {
+	case strings.EqualFold(c.Header, "X-GHL-Signature"):
+		s.GHL = []string{c.Verify}
+	case strings.EqualFold(c.Header, "X-WH-Signature"):
+		s.WH = []string{c.Verify}
+	default:
+		return s, fmt.Errorf("--header %s: want X-GHL-Signature or X-WH-Signature", c.Header)
+	}
+	if c.Timestamp != "" {
+		s.Timestamp = []string{c.Timestamp}
+	}
+	return s, nil
+}
+
+// hints say what the service does otherwise: without an app it takes nothing
+// that GoHighLevel's own keys signed, which is explained here nevertheless.
+func (c *signCmd) hints(x ghl.Explanation) (hints []string) {
+	if x.Scheme != ghl.SchemeEd25519 && x.Scheme != ghl.SchemeRSA {
+		return nil
+	}
+	if c.Timestamp == "" && x.Scheme == ghl.SchemeEd25519 && !x.Verified {
+		hints = append(hints, "without X-GHL-Timestamp it is taken for GoHighLevel's own: if the request had one, give it with --timestamp")
+	}
+	if c.AppID == "" {
+		hints = append(hints, "GHL_APP_ID is not set: the service takes nothing that GoHighLevel's own keys signed")
+	}
+	return hints
 }
 
 func printExplanation(w io.Writer, x ghl.Explanation) error {
