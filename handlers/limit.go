@@ -66,6 +66,9 @@ func (l *limiter) makeRoom(key string, now time.Time) {
 // send, which its addresses share (see shares).
 func (r Rate) times(n int) Rate { return Rate{N: n * r.N, Per: r.Per} }
 
+// part is one nth of the rate, but no less than one request.
+func (r Rate) part(n int) Rate { return Rate{N: max(r.N/n, min(r.N, 1)), Per: r.Per} }
+
 // limited is the answer to who must wait.
 func limited(wait time.Duration) error {
 	p := tooFast
@@ -75,7 +78,7 @@ func limited(wait time.Duration) error {
 
 // senderOf is the address that a request is counted under: the peer's, or,
 // where the peer is a trusted proxy, the last address in X-Forwarded-For that
-// is not. An IPv6 sender is its /64, since it has all of it.
+// is not.
 func senderOf(r *http.Request, trusted []netip.Prefix) string {
 	addr := peerOf(r.RemoteAddr)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -83,17 +86,34 @@ func senderOf(r *http.Request, trusted []netip.Prefix) string {
 		if !isTrusted(addr, trusted) {
 			break
 		}
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		next, err := hopOf(strings.TrimSpace(hop))
 		if err != nil {
 			break // what stands before it was written by nobody we trust
 		}
 		addr = next.Unmap()
 	}
-	if addr.Is6() {
-		network, _ := addr.WithZone("").Prefix(64) // never fails: 64 is within 128
-		return network.String()
+	return networkOf(addr).String()
+}
+
+// hopOf reads an address of X-Forwarded-For, to which some proxies add a port.
+// Without this all that came through one of those would count as its own.
+func hopOf(s string) (netip.Addr, error) {
+	if hop, err := netip.ParseAddrPort(s); err == nil {
+		return hop.Addr(), nil
 	}
-	return addr.String()
+	return netip.ParseAddr(s)
+}
+
+// networkOf is what one sender has of the addresses, and so what it is counted
+// under wherever it is: its IPv4 address, or the /64 of its IPv6 one, since it
+// has all of that. It is the zero Prefix if addr is invalid.
+func networkOf(addr netip.Addr) netip.Prefix {
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	network, _ := addr.WithZone("").Prefix(bits) // fails only for what is invalid
+	return network
 }
 
 func peerOf(remote string) netip.Addr {

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 )
@@ -42,29 +41,29 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 }
 
 // Guard wraps a listener: at most max connections at once, at most an eighth of
-// them from one address that is not a trusted proxy, and each watched for
+// them from one sender that is not a trusted proxy, and each watched for
 // requests with two lengths. A max of 0 is 4,096.
 func Guard(l net.Listener, max int, trusted []netip.Prefix) net.Listener {
 	if max <= 0 {
 		max = 4096
 	}
 	return &guard{Listener: l, trusted: trusted, each: (max + 7) / 8, slots: make(chan struct{}, max),
-		closed: make(chan struct{}), held: map[netip.Addr]int{}}
+		closed: make(chan struct{}), held: map[netip.Prefix]int{}}
 }
 
 type guard struct {
 	net.Listener
 	trusted []netip.Prefix
-	each    int // connections of one address
+	each    int // connections of one sender
 	slots   chan struct{}
 	closed  chan struct{}
 	once    sync.Once
 
 	mu   sync.Mutex
-	held map[netip.Addr]int
+	held map[netip.Prefix]int // by networkOf
 }
 
-// Accept implements net.Listener. An address that holds too many connections
+// Accept implements net.Listener. A sender that holds too many connections
 // is refused by closing the new one, so that the others' turn comes at once.
 func (g *guard) Accept() (net.Conn, error) {
 	for {
@@ -78,14 +77,14 @@ func (g *guard) Accept() (net.Conn, error) {
 			<-g.slots
 			return nil, err
 		}
-		addr := peerOf(c.RemoteAddr().String())
-		if !g.enter(addr) {
+		sender, ok := g.enter(peerOf(c.RemoteAddr().String()))
+		if !ok {
 			<-g.slots
 			countRefusedConnection()
 			_ = c.Close() // nothing was promised to it
 			continue
 		}
-		return &conn{Conn: c, leave: sync.OnceFunc(func() { g.leave(addr) })}, nil
+		return &conn{Conn: c, leave: sync.OnceFunc(func() { g.leave(sender) })}, nil
 	}
 }
 
@@ -95,25 +94,28 @@ func (g *guard) Close() error {
 	return g.Listener.Close()
 }
 
-func (g *guard) enter(addr netip.Addr) bool {
-	if !addr.IsValid() || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(addr) }) {
-		return true
+// enter counts a connection of addr, and returns what it is counted under: the
+// zero Prefix if it is not, as a trusted proxy's, whose neighbours are.
+func (g *guard) enter(addr netip.Addr) (sender netip.Prefix, ok bool) {
+	if !addr.IsValid() || isTrusted(addr, g.trusted) {
+		return netip.Prefix{}, true
 	}
+	sender = networkOf(addr)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.held[addr] >= g.each {
-		return false
+	if g.held[sender] >= g.each {
+		return sender, false
 	}
-	g.held[addr]++
-	return true
+	g.held[sender]++
+	return sender, true
 }
 
-func (g *guard) leave(addr netip.Addr) {
+func (g *guard) leave(sender netip.Prefix) {
 	<-g.slots
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.held[addr]--; g.held[addr] <= 0 {
-		delete(g.held, addr)
+	if g.held[sender]--; g.held[sender] <= 0 {
+		delete(g.held, sender)
 	}
 }
 
