@@ -12,8 +12,9 @@ import (
 // heads watches the bytes of an HTTP/1 connection for a request that has both
 // Content-Length and Transfer-Encoding. net/http follows the second and drops
 // the first without a word, so a handler cannot see it; a proxy before us that
-// follows the first would be made to smuggle. After a chunked request nothing
-// is watched: observed closes its connection.
+// follows the first would be made to smuggle. A folded header is refused alike,
+// for no two servers read it the same. After a chunked request nothing is
+// watched: observed closes its connection.
 //
 // Read is never called twice at once by net/http, so only bad is shared.
 type heads struct {
@@ -67,6 +68,11 @@ func headEnd(b []byte) int {
 func (h *heads) judge(head []byte) {
 	var length, chunked bool
 	for line := range bytes.Lines(head) {
+		if line[0] == ' ' || line[0] == '\t' { // net/http unfolds it: what it takes for a length is not what stands here
+			h.done = true
+			h.bad.Store(true)
+			return
+		}
 		name, value, _ := strings.Cut(string(line), ":")
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "content-length":

@@ -61,7 +61,7 @@ var (
 	notFound         = Problem{Status: 404, Short: "Not found", Code: "not_found", Message: "There is no such thing here."}
 	methodNotAllowed = Problem{Status: 405, Short: "Method not allowed", Code: "method_not_allowed", Message: "The Allow header lists what this path takes."}
 	framing          = Problem{Status: 400, Short: "Bad request", Code: "ambiguous_length",
-		Message: "A request has either Content-Length or Transfer-Encoding, not both."}
+		Message: "A request has either Content-Length or Transfer-Encoding, not both, and no header is folded."}
 	headersTooLarge = Problem{Status: 431, Short: "Request header fields too large", Code: "headers_too_large",
 		Message: "The request's headers are larger than 16 KiB."}
 	unreadable    = Problem{Status: 400, Short: "Bad request", Code: "unreadable_body", Message: "The body could not be read to its end."}

@@ -61,6 +61,8 @@ func TestFraming(t *testing.T) {
 		{"nothing after chunked", post("Transfer-Encoding: chunked\r\n", chunked) + post(length, created), []int{200}},
 		{"two lengths", post(length+"Content-Length: 1\r\n", created), []int{400}},
 		{"signed length", post("Content-Length: +5\r\n", "12345"), []int{400}},
+		{"folded length, before both", post("X-A: b\r\n "+length+length, created) + post(length+"Transfer-Encoding: chunked\r\n", chunked), []int{400}},
+		{"length on a folded line", post(strings.Replace(length, ": ", ":\r\n\t", 1), created) + post(length+"Transfer-Encoding: chunked\r\n", chunked), []int{400}},
 		{"unknown encoding", post("Transfer-Encoding: gzip\r\n", ""), []int{501}},
 		{"long header", post("X-Long: "+strings.Repeat("x", 20<<10)+"\r\n"+length, created), []int{431}},
 		{"very long header", post("X-Long: "+strings.Repeat("x", 1<<20)+"\r\n"+length, created), []int{431}},
