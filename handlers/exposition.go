@@ -15,7 +15,7 @@ var families = map[string]string{
 	"ghl_ledger_webhook_seconds":                "From a webhook's first byte to its answer, flushes included.",
 	"ghl_ledger_quarantined_total":              "Authentic deliveries kept apart, by cause.",
 	"ghl_ledger_connections_refused_total":      "Connections closed because their address held too many.",
-	"ghl_ledger_panics_total":                   "Requests whose handler panicked.",
+	"ghl_ledger_panics_total":                   "Requests whose handler panicked, and bodies whose reading did.",
 	"ghl_ledger_head_seq":                       "Sequence number of the newest entry.",
 	"ghl_ledger_ready":                          "1 if events can be appended, else 0.",
 	"ghl_ledger_draining":                       "1 while the service is about to end.",

@@ -45,7 +45,7 @@ type Deps struct {
 	Keys           func() ghl.Keys // asked for each delivery, so that keys are replaced without a restart
 	AppID          string          // a body signed by GoHighLevel must name it
 	Locations      []string        // served; a body that names none belongs to the first; none: all are served
-	MaxBody        int64           // bytes of a webhook; 0 is 1 MiB
+	MaxBody        int64           // bytes of a webhook, at most MaxWebhook; 0 is 1 MiB
 	MaxAge         time.Duration   // of bodies signed by GoHighLevel, by the time inside; 0 is no limit
 	Rate           Rate            // webhooks per sender address; a location may have four times that, which its addresses share evenly when it does not suffice
 	TrustedProxies []netip.Prefix  // whose X-Forwarded-For is believed

@@ -65,6 +65,7 @@ var (
 	headersTooLarge = Problem{Status: 431, Short: "Request header fields too large", Code: "headers_too_large",
 		Message: "The request's headers are larger than 16 KiB."}
 	unreadable    = Problem{Status: 400, Short: "Bad request", Code: "unreadable_body", Message: "The body could not be read to its end."}
+	incomplete    = Problem{Status: 429, Short: "Incomplete body", Code: "incomplete_body", Message: "The body did not come to its end; send it again.", RetryAfter: 5 * time.Second}
 	badParameter  = Problem{Status: 400, Short: "Bad parameter", Code: "bad_parameter"}
 	notConfigured = Problem{Status: 501, Short: "Not configured", Code: "not_configured", Message: "This service runs without that part."}
 	tooFast       = Problem{Status: 429, Short: "Too many requests", Code: "rate_limited", Message: "Slow down; send it again later.", RetryAfter: time.Second}

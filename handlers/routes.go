@@ -39,7 +39,8 @@ func Both(d Deps) http.Handler {
 }
 
 func (s *surface) public() {
-	h := &webhooks{Deps: s.deps, senders: newLimiter(s.deps.Rate), locations: newShares(s.deps.Rate.times(4)), tokens: newTokens(s.deps.Log)}
+	h := &webhooks{Deps: s.deps, senders: newLimiter(s.deps.Rate), locations: newShares(s.deps.Rate.times(4)),
+		strangers: newShares(s.deps.Rate.part(4)), tokens: newTokens(s.deps.Log)}
 	o := &ops{s.deps}
 	s.handle("POST", webhookPath, h.receive)
 	s.handle("POST", webhookPath+"/workflow/:type", h.receive)

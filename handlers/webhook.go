@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -24,6 +28,7 @@ type webhooks struct {
 	Deps
 	senders   *limiter
 	locations *shares
+	strangers *shares // what is of another app or location, all of it together
 	tokens    *tokens
 }
 
@@ -37,11 +42,18 @@ type delivery struct {
 	event    ghl.Event
 }
 
+// MaxWebhook is the largest MaxBody with which every authentic body can be
+// kept: in the quarantine it is base64, and that is to fit into one entry
+// beside what is said of it.
+const MaxWebhook = 11 << 20
+
 // receive takes one delivery. Whatever goes wrong with one that may be
-// authentic, the answer is one after which its sender sends it again.
+// authentic, the answer is one after which its sender sends it again. That
+// holds for a draft that the ledger does not take, too: after a 400 it would
+// be lost and kept nowhere.
 func (h *webhooks) receive(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
 	err := h.take(w, r, p)
-	if err != nil && problemOf(err).Status >= 500 {
+	if err != nil && (problemOf(err).Status >= 500 || errors.Is(err, ledger.ErrDraft)) {
 		return &logged{Problem: &unstored, cause: err}
 	}
 	return err
@@ -62,11 +74,11 @@ func (h *webhooks) take(w http.ResponseWriter, r *http.Request, p httprouter.Par
 	}
 	cause, fields := h.judge(del)
 	noteOf(r).kind = string(del.event.Type)
+	if wait := h.share(del, cause, senderOf(r, h.TrustedProxies)); wait > 0 {
+		return limited(wait)
+	}
 	if cause != "" {
 		return h.quarantine(w, r, del, cause, fields)
-	}
-	if wait := h.locations.take(h.locationOf(del), senderOf(r, h.TrustedProxies), del.arrived); wait > 0 {
-		return limited(wait)
 	}
 	answer, err := h.keep(r.Context(), del)
 	if err != nil {
@@ -93,6 +105,16 @@ func (h *webhooks) admit(r *http.Request) error {
 	return nil
 }
 
+// share takes the delivery's part of what its location may send, before any of
+// it is written: else a quarantine would fill the disk. What is not for us has
+// one small part together, since the owner of any app can have it sent.
+func (h *webhooks) share(del *delivery, cause, sender string) (wait time.Duration) {
+	if cause == causeApp || cause == causeLocation {
+		return h.strangers.take("", sender, del.arrived)
+	}
+	return h.locations.take(h.locationOf(del), sender, del.arrived)
+}
+
 // read takes the body into memory, at most limit bytes of it.
 func (del *delivery) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.ContentLength > limit {
@@ -107,10 +129,21 @@ func (del *delivery) read(w http.ResponseWriter, r *http.Request, limit int64) e
 			return err
 		}
 		noteOf(r).result = "unreadable"
-		return &unreadable
+		return &logged{Problem: unreadAs(r, err), cause: err}
 	}
 	del.body = buf.Bytes()
 	return nil
+}
+
+// unreadAs is the answer to a body that ended before its end. Only chunks that
+// are none are the sender's fault: a time-out or a connection that broke is
+// answered so that it is sent again, for after a 400 the event would be lost.
+func unreadAs(r *http.Request, err error) *Problem {
+	_, network := errors.AsType[net.Error](err)
+	if len(r.TransferEncoding) == 0 || network || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
+		return &incomplete
+	}
+	return &unreadable
 }
 
 // verify tells who signed, or answers the same whatever was wrong. The log
@@ -139,6 +172,9 @@ func signatureOf(h http.Header, p httprouter.Params) ghl.Signature {
 // cause of its quarantine, with the faults of its fields, or "".
 func (h *webhooks) judge(del *delivery) (cause string, fields map[string]string) {
 	ev, err := parse(del.body, del.hint)
+	if p, ok := errors.AsType[*parsePanic](err); ok {
+		h.Logger.Error("a body made its reading panic", "err", p.cause, "stack", string(p.stack))
+	}
 	del.event = ev
 	platform := del.signedByPlatform()
 	switch {
@@ -156,15 +192,41 @@ func (h *webhooks) judge(del *delivery) (cause string, fields map[string]string)
 	return "", nil
 }
 
-// parse is ghl.ParseEvent; a panic in it is a fault of the body, so that a
-// poisonous one ends in the quarantine and is not sent again and again.
+var parseEvent = ghl.ParseEvent // a test has one that panics
+
+// parse is ghl.ParseEvent; a panic in it is counted and returned as a fault of
+// the body, so that a poisonous one ends in the quarantine and is not sent
+// again and again.
 func parse(body []byte, hint string) (ev ghl.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &ghl.InvalidError{Fields: map[string]string{"body": "could not be read: a fault of this service"}}
+			countPanic()
+			err = &parsePanic{cause: causeOfPanic(v), stack: debug.Stack()}
 		}
 	}()
-	return ghl.ParseEvent(body, hint)
+	return parseEvent(body, hint)
+}
+
+// parsePanic is a fault of ours in the reading of a body.
+type parsePanic struct {
+	cause string
+	stack []byte
+}
+
+func (p *parsePanic) Error() string { return "panic: " + p.cause }
+
+// Unwrap returns what may be said of it to others.
+func (p *parsePanic) Unwrap() error {
+	return &ghl.InvalidError{Fields: map[string]string{"body": "could not be read: a fault of this service"}}
+}
+
+// causeOfPanic says what the runtime says. Another's value may quote the body,
+// which stays out of the log: of that only its type is said.
+func causeOfPanic(v any) string {
+	if err, ok := v.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("a %T", v)
 }
 
 // faultsOf returns what is wrong, by field. It holds names and reasons, never values.

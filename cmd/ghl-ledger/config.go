@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/enterprisehub/ghl-ledger/handlers"
 )
 
 // Config is every setting of the service. A field's flag is its name here, its
@@ -110,6 +111,9 @@ func (c *Config) check() error {
 	}
 	if (c.APIKey != "" || len(c.APIKeys) > 0) && len(c.LocationID) == 0 {
 		bad("an API key without a location: set GHL_LOCATION_ID")
+	}
+	if c.MaxBody > handlers.MaxWebhook {
+		bad("LEDGER_MAX_BODY is %v: %v is the most that can be kept whole", c.MaxBody, Size(handlers.MaxWebhook))
 	}
 	errs = append(errs, c.checkAddresses()...)
 	errs = append(errs, c.checkSequences()...)
