@@ -21,14 +21,13 @@ import (
 type api struct {
 	Deps
 	streams  chan struct{} // one slot an open stream
-	ward     *ward         // what is in the quarantine
 	exports  chan struct{} // one slot an export
 	document func() schema // made when it is first asked for
 }
 
 func newAPI(d Deps) *api {
 	beginCounting()
-	return &api{Deps: d, streams: make(chan struct{}, maxStreams), exports: make(chan struct{}, maxExports), ward: newWard(d.Log),
+	return &api{Deps: d, streams: make(chan struct{}, maxStreams), exports: make(chan struct{}, maxExports),
 		document: sync.OnceValue(func() schema { return document(Routes()) })}
 }
 

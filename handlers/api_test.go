@@ -206,11 +206,12 @@ func TestAdmit(t *testing.T) {
 	d := open(t, func(deps *handlers.Deps) { deps.Log, deps.Locations = log, locations })
 	body := `{"type":"contact.created","locationId":"location_2","data":{"contact_id":"contact_7"}}`
 	id := d.signed(body).at("data.quarantine_id").(string)
+	d.log = log
+	d = d.serving("location_1", "location_2")
 	got := d.post("/api/v1/quarantine/"+id+"/admit", "")
 	if got.status != 200 || got.at("state") != "admitted" {
 		t.Fatalf("admit: %d %s", got.status, got.text)
 	}
-	d.log = log
 	es := d.entries()
 	want := []string{"event.quarantined", "audit.quarantine.admit", "contact.created", "event.admitted"}
 	if !slices.Equal(d.kinds(), want) {

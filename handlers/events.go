@@ -29,6 +29,8 @@ type eventView struct {
 	Conflict bool       `json:"conflict"`
 	Backfill bool       `json:"backfill"`
 	Erased   bool       `json:"erased"`
+
+	Quarantined string `json:"quarantined,omitempty"` // why it is kept apart: its status is failed
 }
 
 // eventDetail is one entry by itself.
@@ -47,12 +49,16 @@ type verified struct {
 }
 
 func viewOf(e ledger.Entry, f fate) eventView {
-	return eventView{
+	v := eventView{
 		ID: ledger.FormatID(e.ID), Seq: e.Seq, Kind: e.Kind, Status: f.status(e), Contact: e.Subject, Location: e.Location,
 		Key: e.Key, Cause: ledger.FormatID(e.Cause), Scheme: e.Meta.Scheme, Dialect: e.Meta.Dialect,
 		Occurred: e.Occurred.UTC(), Recorded: e.Recorded.UTC(), Hash: hex.EncodeToString(e.Hash[:]), Size: e.Size,
 		Conflict: e.Meta.Conflict, Backfill: e.Meta.Backfill, Erased: e.Erased,
 	}
+	if e.Kind == quarantinedKind {
+		v.Quarantined = bodyOf(e).Cause
+	}
+	return v
 }
 
 // events lists entries.

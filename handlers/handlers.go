@@ -52,6 +52,8 @@ type Deps struct {
 
 	AdminToken, AnalystToken string
 
+	Shared *Shared // what this service's other doors have too; nil: there is no other
+
 	// Unready returns why nothing can be appended, one cause a line; empty when
 	// it can. Warnings do not make the service unready.
 	Unready func(ctx context.Context) (causes, warnings []string)
@@ -142,6 +144,9 @@ func (d Deps) withDefaults() Deps {
 	}
 	if d.MaxBody == 0 {
 		d.MaxBody = 1 << 20
+	}
+	if d.Shared == nil {
+		d.Shared = NewShared(d.Log)
 	}
 	if d.Draining == nil {
 		d.Draining = func() bool { return false }

@@ -1,9 +1,11 @@
 package handlers
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -17,6 +19,8 @@ const (
 	quarantinedKind = "event.quarantined"
 	admittedKind    = "event.admitted"
 )
+
+const quarantinePrefix = "quarantine:"
 
 // Why an authentic body is kept apart.
 const (
@@ -54,7 +58,14 @@ func (h *webhooks) quarantine(w http.ResponseWriter, r *http.Request, del *deliv
 	if err != nil {
 		return err
 	}
-	got, err := h.append(r.Context(), draft)
+	if del.nameless() {
+		first, err := h.Shared.tokens.first(r.Context(), draft.Key, del.arrived)
+		if err != nil {
+			return err
+		}
+		draft.Key = fmt.Sprintf("%s:%d", draft.Key, first.Unix())
+	}
+	got, err := h.keepApart(r.Context(), draft)
 	if err != nil {
 		return err
 	}
@@ -66,6 +77,25 @@ func (h *webhooks) quarantine(w http.ResponseWriter, r *http.Request, del *deliv
 		h.Alert("quarantine", "a webhook was quarantined: "+cause)
 	}
 	return h.answerQuarantined(w, del, cause, id, fields)
+}
+
+// keepApart appends the delivery, or finds it waiting. One that was settled is
+// over: its repeat waits anew, for else nobody would ever hear of it.
+func (h *webhooks) keepApart(ctx context.Context, draft ledger.Draft) (ledger.Appended, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout) // the first look at the ward reads the whole ledger
+	defer cancel()
+	stem := draft.Key
+	for {
+		got, err := h.append(ctx, draft)
+		if err != nil || got.Added {
+			return got, err
+		}
+		end, err := h.Shared.ward.endOf(ctx, got.Entry.ID)
+		if err != nil || end.state == "" {
+			return got, err
+		}
+		draft.Key = stem + "#" + ledger.FormatID(got.Entry.ID)
+	}
 }
 
 // answerQuarantined says what the sender can do with: GoHighLevel retries a
@@ -91,7 +121,8 @@ func (h *webhooks) answerQuarantined(w http.ResponseWriter, del *delivery, cause
 }
 
 // quarantineDraft is the delivery as a quarantined entry: one for each body
-// and cause, however often it comes.
+// and cause, however often it comes. A workflow's without an id gets the time
+// of its window as well, for it may rightly come again.
 func quarantineDraft(del *delivery, cause string, fields map[string]string) (ledger.Draft, error) {
 	q := quarantined{
 		Cause: cause, Fields: fields, Raw: del.body, Headers: kept(del.headers), Scheme: del.verified.Scheme,
@@ -104,7 +135,7 @@ func quarantineDraft(del *delivery, cause string, fields map[string]string) (led
 	}
 	sum := sha256.Sum256(append([]byte(del.hint+"\n"), del.body...))
 	return ledger.Draft{
-		Kind: quarantinedKind, Key: "quarantine:" + cause + ":" + hex.EncodeToString(sum[:]),
+		Kind: quarantinedKind, Key: quarantinePrefix + cause + ":" + hex.EncodeToString(sum[:]),
 		Occurred: occurred(del.event, del.verified, del.arrived), Body: body, Person: personOf(del.event),
 		Meta: ledger.Meta{Scheme: del.verified.Scheme, KeyName: del.verified.KeyName, Dialect: string(del.event.Dialect), Type: del.hint},
 	}, nil

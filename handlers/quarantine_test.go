@@ -65,6 +65,10 @@ func TestQuarantineFilter(t *testing.T) {
 // be done, one audit entry what was, and nothing is done twice.
 func TestManyQuarantined(t *testing.T) {
 	d, malformed, elsewhere := quarantineOf(t, 4)
+	if got := d.post("/api/v1/quarantine", `{"action":"admit"}`); got.at("done") != 0.0 || got.at("still_invalid") != 8.0 {
+		t.Errorf("while the location is not served: %s, want none admitted", got.text)
+	}
+	d = d.serving("location_1", "location_2")
 	for _, tt := range []struct {
 		name, body             string
 		done, invalid, entries float64
@@ -139,6 +143,7 @@ func TestAdmittedConflict(t *testing.T) {
 	for i := range 2 {
 		d.signed(fmt.Sprintf(`{"type":"contact.created","webhookId":"w1","locationId":"location_2","data":{"contact_id":"c-%d"}}`, i))
 	}
+	d = d.serving("location_1", "location_2")
 	if got := d.post("/api/v1/quarantine", `{"action":"admit"}`); got.at("done") != 2.0 || got.at("duplicates") != 0.0 {
 		t.Fatal(got.text)
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -97,7 +98,7 @@ func (a *api) inQuarantine(r *http.Request, p httprouter.Params) (ledger.Entry, 
 	if e.Kind != quarantinedKind {
 		return e, end{}, &notFound
 	}
-	end, err := a.ward.endOf(r.Context(), e.ID)
+	end, err := a.Shared.ward.endOf(r.Context(), e.ID)
 	return e, end, err
 }
 
@@ -136,6 +137,10 @@ func (a *api) discardQuarantined(r *http.Request, p httprouter.Params) (any, err
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
+	if err := a.Shared.settling.take(r.Context()); err != nil {
+		return nil, err
+	}
+	defer a.Shared.settling.leave()
 	e, end, err := a.inQuarantine(r, p)
 	if err != nil {
 		return nil, err
@@ -157,6 +162,10 @@ func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
+	if err := a.Shared.settling.take(r.Context()); err != nil {
+		return nil, err
+	}
+	defer a.Shared.settling.leave()
 	e, end, err := a.inQuarantine(r, p)
 	switch {
 	case err != nil:
@@ -166,7 +175,11 @@ func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error
 	case e.Erased:
 		return nil, fmt.Errorf("%w: its body was erased", ErrState)
 	}
-	event, err := a.admittedDraft(e)
+	past, err := a.past(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	event, err := a.admittedDraft(r.Context(), past, e)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +190,9 @@ func (a *api) admitQuarantined(r *http.Request, p httprouter.Params) (any, error
 	return settled{ledger.FormatID(e.ID), admitted, ledger.FormatID(got[0].Entry.ID), !got[0].Added, audit}, nil
 }
 
-// admittedDraft is the quarantined delivery as an event, if it is one now.
-func (a *api) admittedDraft(e ledger.Entry) (ledger.Draft, error) {
+// admittedDraft is the quarantined delivery as an event, if it is one now and
+// ours. Its key is the one that it would have got at its arrival.
+func (a *api) admittedDraft(ctx context.Context, past *past, e ledger.Entry) (ledger.Draft, error) {
 	q := bodyOf(e)
 	ev, err := parse(q.Raw, e.Meta.Type)
 	if err != nil {
@@ -188,7 +202,26 @@ func (a *api) admittedDraft(e ledger.Entry) (ledger.Draft, error) {
 	h := webhooks{Deps: a.Deps}
 	del := &delivery{arrived: e.Recorded, hint: e.Meta.Type, body: q.Raw, event: ev,
 		verified: ghl.Verified{Scheme: e.Meta.Scheme, KeyName: e.Meta.KeyName, SignedAt: q.SignedAt}}
+	if cause, fields := a.foreign(del); cause != "" {
+		return ledger.Draft{}, stillForeign(cause, fields)
+	}
 	d := h.draft(del)
 	d.Cause, d.Meta.Arrived, d.Meta.Backfill = e.ID, e.Recorded, true
+	if del.nameless() {
+		first, err := past.first(ctx, del.tokenStem(), e.Recorded)
+		if err != nil {
+			return ledger.Draft{}, err
+		}
+		d.Key = ghl.TokenKey(ev, q.Raw, first)
+	}
 	return d, nil
+}
+
+// stillForeign says which setting would make a delivery ours.
+func stillForeign(cause string, fields map[string]string) *Problem {
+	message := "The event is of a location that is still not served: add it to GHL_LOCATION_ID and restart, then admit it."
+	if cause == causeApp {
+		message = "The event does not name this service's app: set GHL_APP_ID to the app that it is of and restart, then admit it."
+	}
+	return &Problem{Status: 422, Short: "Still not ours", Code: "still_foreign", Message: message, Data: map[string]any{"fields": fields}}
 }

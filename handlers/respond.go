@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
@@ -121,12 +122,25 @@ func problemOf(err error) *Problem {
 	for _, row := range statuses {
 		if errors.Is(err, row.is) {
 			if row.problem.Message == "" {
-				return row.problem.with(err.Error())
+				return row.problem.with(plain(err, row.is))
 			}
 			return &row.problem
 		}
 	}
 	return &internal
+}
+
+// plain is what err says beside the sentinel that it wraps: the short text of
+// the answer says that already, and a package's name says nothing to a person.
+func plain(err, is error) string {
+	text := err.Error()
+	if reason, ok := strings.CutPrefix(text, is.Error()); ok && reason != "" {
+		return strings.TrimLeft(reason, ":\n ")
+	}
+	if pkg, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(is.Error(), pkg+": ") {
+		return rest
+	}
+	return text
 }
 
 // problemBody is a Problem as it is sent.

@@ -40,7 +40,7 @@ func Both(d Deps) http.Handler {
 
 func (s *surface) public() {
 	h := &webhooks{Deps: s.deps, senders: newLimiter(s.deps.Rate), locations: newShares(s.deps.Rate.times(4)),
-		strangers: newShares(s.deps.Rate.part(4)), tokens: newTokens(s.deps.Log)}
+		strangers: newShares(s.deps.Rate.part(4))}
 	o := &ops{s.deps}
 	s.handle("POST", webhookPath, h.receive)
 	s.handle("POST", webhookPath+"/workflow/:type", h.receive)

@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -31,7 +33,7 @@ type manyQuarantined struct {
 type settledMany struct {
 	Done       int              `json:"done"`
 	Duplicates int              `json:"duplicates"`    // of those admitted, there as events before
-	Invalid    int              `json:"still_invalid"` // left as they are: still no valid events, or erased
+	Invalid    int              `json:"still_invalid"` // left as they are: still no valid events, of an app or location not served, or erased
 	Sample     []quarantineView `json:"sample"`        // the first of those done
 	AuditID    string           `json:"audit_id,omitempty"`
 	Next       *string          `json:"next"` // there are more: ask again, after this
@@ -73,6 +75,10 @@ func (a *api) settleQuarantined(r *http.Request, _ httprouter.Params) (any, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := a.Shared.settling.take(r.Context()); err != nil {
+		return nil, err
+	}
+	defer a.Shared.settling.leave()
 	m, err := a.gather(r, f, in.Action == "admit")
 	if err != nil || in.DryRun {
 		return m, err
@@ -98,15 +104,24 @@ func (a *api) settleQuarantined(r *http.Request, _ httprouter.Params) (any, erro
 // gather chooses what one request settles.
 func (a *api) gather(r *http.Request, f quarantineFilter, admit bool) (settledMany, error) {
 	m := settledMany{Sample: []quarantineView{}, ids: []string{}}
+	past, err := a.past(r.Context())
+	if err != nil {
+		return m, err
+	}
 	last, size := "", 0
-	err := a.eachQuarantined(r.Context(), f, func(e ledger.Entry, v quarantineView) (more bool) {
+	var broken error
+	err = a.eachQuarantined(r.Context(), f, func(e ledger.Entry, v quarantineView) (more bool) {
 		if m.Done+m.Invalid == settleMost || size > settleBytes {
 			m.Next = &last
 			return false
 		}
 		last, size = v.ID, size+v.Size
 		if admit {
-			event, err := a.admittedDraft(e)
+			event, err := a.admittedDraft(r.Context(), past, e)
+			if _, refused := errors.AsType[*Problem](err); err != nil && !refused {
+				broken = err // the ledger's fault, not the delivery's
+				return false
+			}
 			if e.Erased || err != nil {
 				m.Invalid++
 				return true
@@ -119,7 +134,7 @@ func (a *api) gather(r *http.Request, f quarantineFilter, admit bool) (settledMa
 		}
 		return true
 	})
-	return m, err
+	return m, cmp.Or(err, broken)
 }
 
 // admit appends the deed and the events, and then that each was admitted: a
@@ -128,6 +143,9 @@ func (a *api) gather(r *http.Request, f quarantineFilter, admit bool) (settledMa
 func (a *api) admit(r *http.Request, d deed, events []ledger.Draft) (got []ledger.Appended, audit string, err error) {
 	draft, err := a.deedDraft(r, d)
 	if err != nil {
+		return nil, "", err
+	}
+	if err := a.Shared.tokens.admitted(r.Context(), events); err != nil {
 		return nil, "", err
 	}
 	all, err := a.appendAll(r.Context(), append([]ledger.Draft{draft}, events...)...)

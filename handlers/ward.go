@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
-	"sync"
+	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
@@ -17,16 +17,19 @@ import (
 type ward struct {
 	log ledger.Reader
 
-	mu   sync.Mutex
-	upTo ledger.Cursor
-	kept []ulid.ULID // in their order
-	ends map[ulid.ULID]end
+	turn   turn
+	upTo   ledger.Cursor
+	kept   []ulid.ULID // in their order
+	ends   map[ulid.ULID]end
+	firsts map[string][]time.Time // of the admitted without an id, by key without the time
 }
 
 // end is what became of a quarantined delivery; the zero end: it waits.
 type end struct{ state, event string }
 
-func newWard(log ledger.Reader) *ward { return &ward{log: log, ends: map[ulid.ULID]end{}} }
+func newWard(log ledger.Reader) *ward {
+	return &ward{log: log, turn: newTurn(), ends: map[ulid.ULID]end{}, firsts: map[string][]time.Time{}}
+}
 
 // admittedBody is the body of event.admitted.
 type admittedBody struct {
@@ -46,6 +49,9 @@ func (w *ward) catchUp(ctx context.Context) error {
 }
 
 func (w *ward) see(e ledger.Entry) {
+	if stem, first, ok := firstOf(e.Key, e.Meta); ok && e.Meta.Backfill {
+		w.firsts[stem] = append(w.firsts[stem], first)
+	}
 	switch e.Kind {
 	case quarantinedKind:
 		w.kept = append(w.kept, e.ID)
@@ -71,16 +77,34 @@ func (w *ward) see(e ledger.Entry) {
 
 // endOf returns what became of a delivery.
 func (w *ward) endOf(ctx context.Context, id ulid.ULID) (end, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if err := w.turn.take(ctx); err != nil {
+		return end{}, err
+	}
+	defer w.turn.leave()
 	err := w.catchUp(ctx)
 	return w.ends[id], err
 }
 
+// admittedFirsts returns the times in the keys of what was admitted without an id.
+func (w *ward) admittedFirsts(ctx context.Context) (map[string][]time.Time, error) {
+	if err := w.turn.take(ctx); err != nil {
+		return nil, err
+	}
+	defer w.turn.leave()
+	firsts := map[string][]time.Time{}
+	err := w.catchUp(ctx)
+	for stem, times := range w.firsts {
+		firsts[stem] = slices.Clone(times)
+	}
+	return firsts, err
+}
+
 // inState returns the deliveries that f may mean, in its order, and their ends.
 func (w *ward) inState(ctx context.Context, f quarantineFilter) (ids []ulid.ULID, ends []end, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if err := w.turn.take(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer w.turn.leave()
 	if err := w.catchUp(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -149,7 +173,7 @@ func (f *quarantineFilter) means(e ledger.Entry, v quarantineView) bool {
 
 // eachQuarantined calls do for each delivery that f means, until it wants no more.
 func (a *api) eachQuarantined(ctx context.Context, f quarantineFilter, do func(ledger.Entry, quarantineView) (more bool)) error {
-	ids, ends, err := a.ward.inState(ctx, f)
+	ids, ends, err := a.Shared.ward.inState(ctx, f)
 	if err != nil {
 		return err
 	}

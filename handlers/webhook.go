@@ -29,7 +29,6 @@ type webhooks struct {
 	senders   *limiter
 	locations *shares
 	strangers *shares // what is of another app or location, all of it together
-	tokens    *tokens
 }
 
 // delivery is one webhook on its way into the ledger.
@@ -176,18 +175,28 @@ func (h *webhooks) judge(del *delivery) (cause string, fields map[string]string)
 		h.Logger.Error("a body made its reading panic", "err", p.cause, "stack", string(p.stack))
 	}
 	del.event = ev
-	platform := del.signedByPlatform()
-	switch {
-	case platform && ev.AppID != "" && ev.AppID != h.AppID:
-		return causeApp, map[string]string{"appId": "is not this app's"}
-	case ev.LocationID != "" && !h.serves(ev.LocationID):
-		return causeLocation, map[string]string{"locationId": "is not served here (GHL_LOCATION_ID)"}
+	switch cause, fields = h.foreign(del); {
+	case cause != "" && (err == nil || fields["appId"] != "required"):
+		return cause, fields
 	case err != nil:
 		return causeMalformed, faultsOf(err)
-	case platform && (ev.AppID == "" || h.AppID == ""):
-		return causeApp, map[string]string{"appId": "required"}
-	case platform && h.tooOld(ev, del.arrived):
+	case del.signedByPlatform() && h.tooOld(ev, del.arrived):
 		return causeOld, nil
+	}
+	return "", nil
+}
+
+// foreign tells why the delivery is not for this app and its locations, or "".
+// The quarantine asks again, for an event of others' must not become a lead.
+func (d Deps) foreign(del *delivery) (cause string, fields map[string]string) {
+	ev, platform := del.event, del.signedByPlatform()
+	switch {
+	case platform && ev.AppID != "" && ev.AppID != d.AppID:
+		return causeApp, map[string]string{"appId": "is not this app's"}
+	case ev.LocationID != "" && !d.serves(ev.LocationID):
+		return causeLocation, map[string]string{"locationId": "is not served here (GHL_LOCATION_ID)"}
+	case platform && (ev.AppID == "" || d.AppID == ""):
+		return causeApp, map[string]string{"appId": "required"}
 	}
 	return "", nil
 }
