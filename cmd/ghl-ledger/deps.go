@@ -19,7 +19,7 @@ import (
 func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 	c := s.cfg
 	return handlers.Deps{
-		Log: s.ledger, Logger: s.log,
+		Log: s.ledger, Logger: s.log, Shared: handlers.NewShared(s.ledger),
 		Keys: s.senderKeys, AppID: c.AppID, Locations: c.LocationID,
 		MaxBody: int64(c.MaxBody), MaxAge: c.DeliveryMaxAge,
 		Rate: handlers.Rate(c.RateLimit), TrustedProxies: trusted,

@@ -77,11 +77,29 @@ func (c *eventsListCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	if err := sayQuarantined(rows, got.Data); err != nil {
+		return err
+	}
 	if err := printList(con, c.Output, rows); err != nil {
 		return err
 	}
 	if got.Next != nil {
 		fmt.Fprintf(con.err, "There is more: --after %s, or --limit 0 for all.\n", *got.Next)
+	}
+	return nil
+}
+
+// sayQuarantined says of a delivery that is kept apart why: failed alone reads
+// as if something of it had been tried.
+func sayQuarantined(rows []eventRow, items []json.RawMessage) error {
+	apart, err := decoded[struct{ Quarantined string }](items)
+	if err != nil {
+		return err
+	}
+	for i, x := range apart {
+		if x.Quarantined != "" {
+			rows[i].Status += ": " + x.Quarantined
+		}
 	}
 	return nil
 }

@@ -145,6 +145,8 @@ func (quarantineAdmitCmd) Help() string {
 it is late.
 
 Give an id, or a filter, which then means all that wait. --dry-run counts them.
+What is still no valid event stays; so does what is still of another app or
+location: add it to GHL_LOCATION_ID, or set GHL_APP_ID, and restart first.
 
 Examples:
   ghl-ledger quarantine admit evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --yes
@@ -188,6 +190,9 @@ func (c *settle) one(ctx context.Context, con *console, verb string, said func(a
 	err := c.post(ctx, path+"/"+verb, reason(c.Reason), &answer)
 	if p, ok := errors.AsType[*apiProblem](err); ok && p.Code == "still_invalid" {
 		return answerNo{fmt.Errorf("%s is still no valid event: %s", v.ID, v.Fields)}
+	}
+	if p, ok := errors.AsType[*apiProblem](err); ok && p.Code == "still_foreign" {
+		return answerNo{fmt.Errorf("%s: %s", v.ID, p.Message)}
 	}
 	if err != nil {
 		return missing(err, "delivery", c.ID, "quarantine list")

@@ -58,7 +58,7 @@ func (c *settle) many(ctx context.Context, con *console, verb string) error {
 			return err
 		}
 	}
-	if ok, err := c.goAhead(con, "%s %s", verb, plural(plan.Done, "delivery")); !ok {
+	if ok, err := c.goAhead(con, "%s %s; %s", verb, plural(plan.Done, "delivery"), left(plan)); !ok {
 		return err
 	}
 	done, err := c.ask(ctx, verb, false)
@@ -72,11 +72,17 @@ func (c *settle) many(ctx context.Context, con *console, verb string) error {
 	return err
 }
 
+// left says what did not become new events: whoever reads only how many were
+// done would take the rest for done as well.
 func left(m settledMany) string {
-	if m.Invalid == 0 {
-		return "no others wait of these"
+	text := "no others wait of these"
+	if m.Invalid > 0 {
+		text = fmt.Sprintf("%d wait on: still no valid events, or of an app or location that is not served", m.Invalid)
 	}
-	return fmt.Sprintf("%d are still no valid events", m.Invalid)
+	if m.Duplicates > 0 {
+		text = fmt.Sprintf("%d of them were there as events before; %s", m.Duplicates, text)
+	}
+	return text
 }
 
 // ask asks the API until there are no more of the filter, and sums its answers.
