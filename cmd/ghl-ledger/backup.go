@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 )
@@ -62,7 +63,7 @@ func (c *backupCmd) Run(ctx context.Context, con *console) error {
 
 // source is the stopped ledger, or the service that has it open.
 func (c *backupCmd) source(con *console) (from copier, done func() error, err error) {
-	if _, err := os.Stat(c.DataDir); err == nil {
+	if _, err := os.Stat(filepath.Join(c.DataDir, "ledger.db")); err == nil { // or Open would make one
 		l, err := boltlog.Open(c.DataDir, boltlog.Options{})
 		if err == nil {
 			return l, l.Close, nil

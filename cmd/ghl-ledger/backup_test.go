@@ -30,6 +30,11 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	step(exitDone, "sound: 3 entries", "backup", file, "--ledger-data-dir", dir, "--rate", "10MiB")
 	step(exitUsage, "is there already", "backup", file, "--ledger-data-dir", dir)
+	nothing := t.TempDir()
+	step(exitUsage, "reach the service", "backup", filepath.Join(to, "n.bkup"), "--ledger-data-dir", nothing, "--ledger-url", "http://127.0.0.1:1", "--ledger-admin-token", testToken)
+	if made, err := os.ReadDir(nothing); err != nil || len(made) > 0 {
+		t.Errorf("a backup made %v where no ledger was", made)
+	}
 	step(exitDone, "sound: 3 entries", "restore", file, "--data", restoredTo, "--dry-run")
 	step(exitDone, "restored to", "restore", file, "--data", restoredTo)
 	step(exitDone, "sound: 4 entries", "verify", "--data", restoredTo)
@@ -117,5 +122,29 @@ func TestScheduledBackups(t *testing.T) {
 	}
 	if code, out := command(t, "restore", b.path(list[1]), "--data", filepath.Join(t.TempDir(), "new")); code != exitDone {
 		t.Errorf("restore of a scheduled backup: exit %d: %s", code, out)
+	}
+}
+
+// TestBackupsOfAnotherLedger keeps the backups of a ledger readable when a new
+// one, whose data directory is empty, is given the same folder.
+func TestBackupsOfAnotherLedger(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "backups")
+	scheduled := func() *backups {
+		l, err := boltlog.Open(someLedger(t), boltlog.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return &backups{from: l, dir: dir, every: time.Hour, keep: 1, log: slog.New(slog.DiscardHandler)}
+	}
+	first := scheduled()
+	if err := first.make(t.Context(), logtest.Start); err != nil {
+		t.Fatal(err)
+	}
+	if err := scheduled().make(t.Context(), logtest.Start.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "keys of another ledger") {
+		t.Errorf("the backup of another ledger: %v, want a refusal", err)
+	}
+	if code, out := command(t, "restore", first.path(logtest.Start), "--data", filepath.Join(t.TempDir(), "new")); code != exitDone {
+		t.Errorf("the first ledger's backup: exit %d: %s", code, out)
 	}
 }

@@ -73,10 +73,40 @@ func (j copyJob) run(ctx context.Context) (r boltlog.Report, err error) {
 	if r, err = verifyBackupFile(ctx, temp, keysTemp, j.progress); err != nil || !r.Sound() {
 		return r, err
 	}
-	if err := errors.Join(os.Rename(keysTemp, j.keys), os.Rename(temp, j.path)); err != nil {
+	if err := sameLedger(keysTemp, j.keys); err != nil {
+		return r, err
+	}
+	if err := os.Rename(keysTemp, j.keys); err != nil {
+		return r, err
+	}
+	if err := os.Rename(temp, j.path); err != nil {
 		return r, err
 	}
 	return r, errors.Join(syncFolder(filepath.Dir(j.keys)), syncFolder(filepath.Dir(j.path)))
+}
+
+// sameLedger refuses to put keys in the place of another ledger's: with a new
+// data directory and the old folder of backups, the first backup would make
+// all of them unreadable.
+func sameLedger(keys, old string) error {
+	var heads [2][32]byte // of each: what it is, its version, the ledger's id
+	for i, path := range []string{keys, old} {
+		f, err := os.Open(path)
+		if i == 1 && errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadFull(f, heads[i][:])
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	if heads[0] != heads[1] {
+		return fmt.Errorf("%s has the keys of another ledger, without which its backups cannot be read: name another folder, or move those backups away with their keys", old)
+	}
+	return nil
 }
 
 // write makes one flushed file.
