@@ -134,7 +134,11 @@ func (r *reader) fault(err error) error {
 func dotted(p jsontext.Pointer) string {
 	var names []string
 	for name := range p.Tokens() {
-		names = append(names, printable(name))
+		name = printable(name)
+		if name == "" {
+			name = `""` // which a reader would not see
+		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
 		return wholeBody

@@ -32,6 +32,8 @@ func TestParseEventFaults(t *testing.T) {
 		{name: "lone surrogate", body: `{"type":"\ud800"}`, want: map[string]string{"body": "not JSON at byte 9"}},
 		{name: "name given twice", body: `{"type":"contact.created","data":{"contact_id":"a","contact_id":"b"}}`,
 			want: map[string]string{"data.contact_id": "given twice"}},
+		{name: "a name without a letter, given twice", body: `{"":0,"":1}`,
+			want: map[string]string{`""`: "given twice"}},
 		{name: "name given twice where nobody reads", body: `{"type":"x","deep":[{"a":1,"a":2}]}`,
 			want: map[string]string{"deep.0.a": "given twice"}},
 		{name: "too deep", body: `{"type":"x","a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`,
