@@ -28,6 +28,17 @@ type leadReader struct {
 
 // read returns the contact's lead, and false if no event told of it.
 func (r rows) read(m Meaning, contact string) (Lead, bool, error) {
+	lead, ok, err := r.unmatched(m, contact)
+	if err != nil || !ok {
+		return lead, ok, err
+	}
+	lead.PropertyMatches, err = r.matches(lead.LocationID, lead.Preferences.Preferences)
+	return lead, true, err
+}
+
+// unmatched is read without the properties that fit the lead: no score knows of
+// them, and to look for them takes as long as all the rest.
+func (r rows) unmatched(m Meaning, contact string) (Lead, bool, error) {
 	row, _, err := r.lead(contact)
 	if err != nil || row.First.isZero() && !row.Forgotten {
 		return Lead{}, false, err
@@ -50,7 +61,7 @@ func (l *leadReader) profile() error {
 		Name: p("name"), FirstName: p("first_name"), LastName: p("last_name"),
 		Email: p("email"), Phone: p("phone"), Source: p("source"), AssignedTo: p("assigned_to"),
 		Tags: l.row.Tags.V, CustomFields: map[string]any{},
-		Opportunities: []LeadOpportunity{}, Appointments: []LeadAppointment{},
+		Opportunities: []LeadOpportunity{}, Appointments: []LeadAppointment{}, PropertyMatches: []PropertyMatch{},
 		Created: l.row.First.time(), Updated: l.row.Newest.time(),
 		AsOf: ledger.FormatID(l.row.AsOf), Asked: l.row.Asked, Introduced: !l.row.Created.isZero(),
 	}
@@ -94,8 +105,7 @@ func (l *leadReader) preferences() error {
 	if l.lead.PreferenceChanges == nil {
 		l.lead.PreferenceChanges = []Change{}
 	}
-	l.lead.PropertyMatches, err = l.matches(l.row.Location.V, l.lead.Preferences.Preferences)
-	return err
+	return nil
 }
 
 func (l *leadReader) deals() error {

@@ -95,7 +95,7 @@ func (p *Past) open(dir string, fill func(path string) error, readOnly bool) err
 }
 
 // Each yields every lead in the order of contact ids, deleted ones too. Those
-// that were forgotten are left out.
+// that were forgotten are left out, and so are the properties that fit a lead.
 func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
 	return p.g.db.View(func(tx *bbolt.Tx) error {
 		r := rows{tx}
@@ -103,7 +103,7 @@ func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			lead, ok, err := r.read(p.Meaning, string(contact))
+			lead, ok, err := r.unmatched(p.Meaning, string(contact))
 			if err != nil || !ok || lead.Created.IsZero() { // forgotten: nothing is known of it
 				return err
 			}

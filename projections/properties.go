@@ -16,9 +16,12 @@ type propertyRow struct {
 	S       stamp   `json:"s"`
 }
 
-// How many properties are looked at for a lead, and shown.
+// How many properties are looked at for a lead, in how many rows, and shown. A
+// row is one contact's: without the second limit a lead would be read in a time
+// that grows with the office where many deals are about few properties.
 const (
 	maxLookedAt = 200
+	maxRows     = 2000
 	maxMatches  = 10
 )
 
@@ -91,10 +94,13 @@ func (r rows) matches(location string, p scoring.Preferences) ([]PropertyMatch, 
 		return []PropertyMatch{}, nil
 	}
 	var fits []propertyRow
-	newest := map[string]int{} // by address, its place in fits
+	newest, looked := map[string]int{}, 0 // by address, its place in fits
 	for row, err := range r.priced(location, p.BudgetMin, p.BudgetMax) {
 		if err != nil {
 			return nil, err
+		}
+		if looked++; looked > maxRows {
+			break
 		}
 		if !budget && !at(row.Address, p.Locations) || budget && row.Value <= 0 {
 			continue

@@ -5,7 +5,8 @@ import "bytes"
 // Roll returns up to limit leads of a location, or of all, with contact ids
 // above after, in the order of the ids, and where to go on; "" after the last.
 // Unlike List's, the order is changed by nothing that happens meanwhile, so who
-// pages through it meets every lead. Deleted and forgotten ones are left out.
+// pages through it meets every lead. Deleted and forgotten ones are left out,
+// and so are the properties that fit a lead.
 func (v LeadsView) Roll(location, after string, limit int) (leads []Lead, next string, err error) {
 	err = v.view(func(r rows) error {
 		b := r.tx.Bucket([]byte("leads"))
@@ -22,7 +23,7 @@ func (v LeadsView) Roll(location, after string, limit int) (leads []Lead, next s
 				next = leads[limit-1].ContactID
 				return nil
 			}
-			lead, ok, err := r.read(v.Meaning, string(k))
+			lead, ok, err := r.unmatched(v.Meaning, string(k))
 			if err != nil {
 				return err
 			}
@@ -47,7 +48,7 @@ func (v LeadsView) Deleted() (leads []Lead, err error) {
 			if err != nil || !row.Gone.V || row.Forgotten {
 				return err
 			}
-			lead, ok, err := r.read(v.Meaning, string(k))
+			lead, ok, err := r.unmatched(v.Meaning, string(k))
 			if ok {
 				leads = append(leads, lead)
 			}

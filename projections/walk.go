@@ -62,7 +62,8 @@ func EndWalks(dir string) error {
 
 const walkPrefix = "walk-"
 
-// LeadAt returns a contact as it is known now, and whether it is.
+// LeadAt returns a contact as it is known now, without the properties that fit
+// it, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)
 
 // walkBatch is how many entries are folded in one transaction.
@@ -78,7 +79,7 @@ type walk struct {
 
 func (w *walk) fold(batch []ledger.Entry) error {
 	return w.db.Update(func(tx *bbolt.Tx) error {
-		at := func(contact string) (Lead, bool, error) { return rows{tx}.read(w.meaning, contact) }
+		at := func(contact string) (Lead, bool, error) { return rows{tx}.unmatched(w.meaning, contact) }
 		for _, e := range batch {
 			if e.Subject != "" && w.parked[e.Subject] {
 				continue

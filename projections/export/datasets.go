@@ -68,10 +68,7 @@ func ofLeads[T any](about string, more []Column, of func(*projections.Lead, *T) 
 		})
 	}
 	d.write = func(ctx context.Context, p *Plan, out *rows, s *Summary) error {
-		if err := p.entries(ctx, s, func(*ledger.Entry) error { return nil }); err != nil {
-			return err
-		}
-		return d.lead(ctx, p, out)
+		return p.beside(ctx, s, p.Progress, func(ctx context.Context) error { return d.lead(ctx, p, out) })
 	}
 	return d
 }

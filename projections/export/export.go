@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
 )
 
 // SchemaVersion names the columns of every dataset: it is raised when one
@@ -254,26 +256,58 @@ func (p *Plan) about() [][2]string {
 
 // entries yields the range, and counts what of it was erased.
 func (p *Plan) entries(ctx context.Context, s *Summary, yield func(*ledger.Entry) error) error {
-	if p.first.Seq == 0 {
-		return nil
-	}
 	total := int64(p.last.Seq - p.first.Seq + 1)
-	for e, err := range p.x.Log.Read(ctx, ledger.Cursor{ID: p.r.After}) {
+	for lot, err := range ahead(ctx, p.read) {
 		if err != nil {
 			return err
 		}
-		if e.Seq > p.last.Seq {
-			return nil
+		for i := range lot {
+			if lot[i].Erased {
+				s.Erased++
+			}
+			if err := yield(&lot[i]); err != nil {
+				return err
+			}
 		}
-		if e.Erased {
-			s.Erased++
-		}
-		if err := yield(&e); err != nil {
-			return err
-		}
-		if done := int64(e.Seq - p.first.Seq + 1); done%1024 == 0 || done == total {
-			p.Progress(done, total)
+		if len(lot) > 0 {
+			p.Progress(int64(lot[len(lot)-1].Seq-p.first.Seq+1), total)
 		}
 	}
 	return nil
+}
+
+// read yields the range.
+func (p *Plan) read(ctx context.Context) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		if p.first.Seq == 0 {
+			return
+		}
+		for e, err := range p.x.Log.Read(ctx, ledger.Cursor{ID: p.r.After}) {
+			if err == nil && e.Seq > p.last.Seq || !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// beside has make write rows that are not entries, while what of the range was
+// erased is counted; progress is told how much of it.
+func (p *Plan) beside(ctx context.Context, s *Summary, progress func(at, total int64), make func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for e, err := range p.read(ctx) {
+			if err != nil {
+				return err
+			}
+			if e.Erased {
+				s.Erased++
+			}
+			if e.Seq%1024 == 0 || e.Seq == p.last.Seq {
+				progress(int64(e.Seq-p.first.Seq+1), int64(p.last.Seq-p.first.Seq+1))
+			}
+		}
+		return nil
+	})
+	g.Go(func() error { return make(ctx) })
+	return g.Wait()
 }

@@ -32,15 +32,17 @@ func ofTraining() dataset {
 }
 
 func writeTraining(ctx context.Context, p *Plan, out *rows, s *Summary) error {
-	if err := p.entries(ctx, s, func(*ledger.Entry) error { return nil }); err != nil || p.last.Seq == 0 {
-		return err
+	if p.last.Seq == 0 {
+		return nil
 	}
 	row := new(trainingRow)
 	v := reflect.ValueOf(row).Elem()
-	return p.samples(ctx, func(r training.Row) error {
-		*row = trainingRow{Contact: r.Lead, Event: r.Event, AsOf: r.AsOf, Source: r.Source, Points: r.Points, Tier: r.Tier,
-			Y: int64(r.Y), Known: r.Known, Set: scoring.FeatureSet, X: r.X}
-		return out.put(v, false)
+	return p.beside(ctx, s, func(int64, int64) {}, func(ctx context.Context) error {
+		return p.samples(ctx, func(r training.Row) error {
+			*row = trainingRow{Contact: r.Lead, Event: r.Event, AsOf: r.AsOf, Source: r.Source, Points: r.Points, Tier: r.Tier,
+				Y: int64(r.Y), Known: r.Known, Set: scoring.FeatureSet, X: r.X}
+			return out.put(v, false)
+		})
 	})
 }
 
