@@ -113,6 +113,7 @@ type Log struct {
 	state   atomic.Pointer[trouble]   // why it cannot append; nil when it can
 	commits atomic.Uint64
 	readers readers
+	mapped  mapped
 
 	sending sync.RWMutex // held to send a call, and to close calls
 	calls   chan *call

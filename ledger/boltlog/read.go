@@ -123,6 +123,7 @@ func (l *Log) page(at place, upto ledger.Seq) ([]ledger.Entry, error) {
 func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
 	var buffer []byte
 	err = l.view(func(tx *bbolt.Tx) error {
+		defer func() { l.mapped.read(tx, len(buffer)) }()
 		c := tx.Bucket(entriesBucket).Cursor()
 		for key, value := c.Seek(seqKey(at + 1)); ; key, value = c.Next() {
 			if key == nil || binary.BigEndian.Uint64(key) != uint64(at+1) {

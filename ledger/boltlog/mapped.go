@@ -1,0 +1,25 @@
+package boltlog
+
+import (
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+)
+
+// mostMapped is how many bytes of records are copied out before the pages that
+// they lay in are unmapped.
+const mostMapped = 64 << 20
+
+// mapped counts the bytes of records copied out of the mapped file. A page that
+// was read counts as memory of the process until it is unmapped, so a read of
+// the whole ledger would make the process look as large as the file, and be the
+// first that the kernel ends when memory is short.
+type mapped struct{ bytes atomic.Int64 }
+
+// read counts n bytes, and now and then unmaps what was read.
+func (m *mapped) read(tx *bbolt.Tx, n int) {
+	if m.bytes.Add(int64(n)) >= mostMapped {
+		m.bytes.Store(0)
+		unmap(tx)
+	}
+}
