@@ -75,6 +75,7 @@ var tables = []struct {
 	{"messages.jsonl", "written by us; the rules were tuned on it", 150, 0.85, 0.85, 0.85},
 	{"held_out.jsonl", "written by us; held out at first, then its misses were seen when the rules were widened", 60, 0.85, 0.85, 0.85},
 	{"held_out_2.jsonl", "written by us before the rules were widened, first read with them afterwards, not tuned on", 80, 0.85, 0.85, 0.85},
+	{"held_out_3.jsonl", "written by a reader who had not seen the rules; read first with opt-out recall 0.87 (none false), intent macro-F1 0.858, negative recall 0.923, sentiment macro-F1 0.838, then its misses were seen", 70, 0.85, 0.85, 0.85},
 }
 
 // TestFigures holds the reading of text to its figures; make eval prints them.

@@ -21,11 +21,7 @@ func TestGolden(t *testing.T) {
 	var got bytes.Buffer
 	var texts []scoring.Text
 	for _, file := range []string{"messages.jsonl", "held_out.jsonl", "held_out_2.jsonl"} {
-		for _, m := range readLabelled(t, file) {
-			text := scoring.ReadText(m.Text)
-			texts = append(texts, text)
-			fmt.Fprintf(&got, "%-21s %5.2f %-8s %.40q\n", text.Intent, text.Sentiment, text.Label, m.Text)
-		}
+		texts = append(texts, readings(t, &got, file)...)
 	}
 	r := rand.New(rand.NewPCG(2026, 1))
 	for i := range 300 {
@@ -36,7 +32,19 @@ func TestGolden(t *testing.T) {
 		}
 		got.WriteByte('\n')
 	}
+	readings(t, &got, "held_out_3.jsonl")
 	checkGolden(t, "testdata/scores.golden", got.Bytes())
+}
+
+// readings writes what every message of a table is read as.
+func readings(t *testing.T, to *bytes.Buffer, file string) (texts []scoring.Text) {
+	t.Helper()
+	for _, m := range readLabelled(t, file) {
+		text := scoring.ReadText(m.Text)
+		texts = append(texts, text)
+		fmt.Fprintf(to, "%-21s %5.2f %-8s %.40q\n", text.Intent, text.Sentiment, text.Label, m.Text)
+	}
+	return texts
 }
 
 func checkGolden(t *testing.T, file string, got []byte) {

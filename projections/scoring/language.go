@@ -15,13 +15,15 @@ import (
 // another one is another file. It is read-only after ParseLanguage, so any
 // number of goroutines may use it.
 type Language struct {
-	Spell      map[string]string  `json:"spell"`    // short spelling to words
-	Endings    map[string]string  `json:"endings"`  // 'll to will
-	Emoji      map[string]string  `json:"emoji"`    // emoji to a word
-	Negators   []string           `json:"negators"` // words that turn what follows
-	Breaks     []string           `json:"breaks"`   // words that end what a negator turns
-	Scope      int                `json:"scope"`    // how many words a negator reaches
-	Fillers    []string           `json:"fillers"`  // words that a whole message may have besides
+	Spell      map[string]string  `json:"spell"`     // short spelling to words
+	Endings    map[string]string  `json:"endings"`   // 'll to will
+	Emoji      map[string]string  `json:"emoji"`     // emoji to a word
+	Reactions  map[string]string  `json:"reactions"` // what a phone writes before the message reacted to, and what it says
+	Asks       []string           `json:"asks"`      // words that make a question of a sentence they begin, mark or none
+	Negators   []string           `json:"negators"`  // words that turn what follows
+	Breaks     []string           `json:"breaks"`    // words that end what a negator turns
+	Scope      int                `json:"scope"`     // how many words a negator reaches
+	Fillers    []string           `json:"fillers"`   // words that a whole message may have besides
 	Intents    []intentRule       `json:"intents"`
 	Preference preferenceWords    `json:"preference"`
 	Machine    []string           `json:"machine"` // phrases that only machines write
@@ -32,7 +34,7 @@ type Language struct {
 	vader             func() *govader.SentimentIntensityAnalyzer
 	emoji             map[rune]string
 	negators, breaks  map[string]struct{}
-	fillers           map[string]struct{}
+	fillers, asks     map[string]struct{}
 	intents, machine  matcher
 	tone              matcher
 	wholes, sentences map[string]int // message or sentence, fillers left out, to the place of its intent
@@ -92,7 +94,7 @@ func ParseLanguage(data []byte) (*Language, error) {
 }
 
 func (l *Language) compile() error {
-	l.negators, l.breaks, l.fillers = set(l.Negators), set(l.Breaks), set(l.Fillers)
+	l.negators, l.breaks, l.fillers, l.asks = set(l.Negators), set(l.Breaks), set(l.Fillers), set(l.Asks)
 	l.emoji = map[rune]string{}
 	for e, w := range l.Emoji {
 		l.emoji[[]rune(e)[0]] = w

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"html"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -9,19 +10,39 @@ import (
 )
 
 // mostCharacters is how much of a message is read: its point comes early, and
-// a long one must not cost more.
-const mostCharacters = 1000
+// a long one must not cost more. The last of them are the message's own end,
+// where a long complaint asks to be left alone.
+const (
+	mostCharacters = 1000
+	lastCharacters = 250
+)
 
 // Normalise returns what a person wrote anew, in plain characters: no HTML, no
 // quoted reply, no signature, no odd spaces or curly apostrophes, one line
-// feed between lines, at most 1,000 characters.
+// feed between lines; of a long one the beginning and the last sentences, at
+// most 1,000 characters.
 func Normalise(s string) string {
 	if looksLikeHTML(s) {
 		s = plainText(s)
 	}
 	s = norm.NFKC.String(clip(s, 8*mostCharacters))
 	s = strings.Map(plain, strings.ReplaceAll(s, "\r\n", "\n"))
-	return clip(strings.TrimSpace(ownLines(s)), mostCharacters)
+	return ends(strings.TrimSpace(ownLines(s)))
+}
+
+// ends returns s, or of one that is too long the beginning and the sentences
+// that begin in its last characters: half a sentence could lack its "not".
+func ends(s string) string {
+	if len(s) <= mostCharacters {
+		return s
+	}
+	r := []rune(s)
+	last := r[max(0, len(r)-lastCharacters):]
+	from := slices.IndexFunc(last, func(c rune) bool { return c == '.' || endsSentence(c) })
+	if len(r) <= mostCharacters || from < 0 {
+		return clip(s, mostCharacters)
+	}
+	return string(r[:mostCharacters-lastCharacters]) + "\n" + string(last[from+1:])
 }
 
 // plain maps what keyboards and mail programs make of a character to the

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"strings"
+	"unicode"
 
 	"github.com/jonreiter/govader"
 )
@@ -41,7 +42,7 @@ func ReadText(message string) Text { return english().ReadText(message) }
 // the intents; its tone, by VADER; and what the sender looks for. It is pure
 // and may run at once with itself.
 func (l *Language) ReadText(message string) Text {
-	text := Normalise(message)
+	text := l.reaction(Normalise(message))
 	sentences := l.sentencesOf(text)
 	t := Text{Intent: l.intent(sentences), Machine: l.fromMachine(sentences)}
 	t.Sentiment = l.sentiment(text, sentences)
@@ -51,6 +52,25 @@ func (l *Language) ReadText(message string) Text {
 	t.Label = label(t.Sentiment)
 	t.Preferences = l.preferencesIn(text, sentences, t.Intent)
 	return t
+}
+
+// reaction returns what a reaction to one of our messages says. Phones send one
+// as a text that quotes ours: Liked “… Reply STOP to opt out.” is no opt-out.
+func (l *Language) reaction(text string) string {
+	before, quoted, _ := strings.Cut(text, `"`)
+	if !strings.HasSuffix(quoted, `"`) {
+		return text
+	}
+	before = strings.ToLower(strings.TrimSpace(before))
+	if said, ok := l.Reactions[before]; ok {
+		return said
+	}
+	emoji, ok := strings.CutSuffix(before, " to") // 👍 to “…”, Reacted 👍 to “…”
+	emoji = strings.TrimSpace(strings.TrimPrefix(emoji, "reacted"))
+	if !ok || strings.ContainsFunc(emoji, unicode.IsLetter) {
+		return text
+	}
+	return emoji
 }
 
 func label(sentiment float64) string {

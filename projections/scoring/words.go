@@ -121,6 +121,8 @@ func (r *reader) emoji(c rune) {
 func (r *reader) stop() {
 	switch {
 	case len(r.words) > 0:
+		_, asks := r.lang.asks[r.words[0].text]
+		r.question = r.question || asks // few write a question mark on a phone
 		r.sentences = append(r.sentences, sentence{r.words, r.question})
 		r.words = r.words[len(r.words):]
 	case r.question && len(r.sentences) > 0:
