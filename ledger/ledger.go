@@ -113,8 +113,9 @@ type Appender interface {
 	// entry with that key is returned with Added false.
 	//
 	// After an error a draft may or may not be in the ledger; the next Append
-	// of its key tells. Errors: ErrClosed, ErrFull, ErrBusy, ErrDoubt, the
-	// context's own, or one that says which draft is not valid (ErrDraft).
+	// of its key tells. Errors: ErrClosed, ErrFull, ErrBusy, ErrDoubt, ErrCorrupt
+	// (a damaged entry was found), the context's own, or one that says which
+	// draft is not valid (ErrDraft).
 	// Safe for concurrent use; calls that wait together share one commit.
 	Append(ctx context.Context, ds ...Draft) ([]Appended, error)
 }

@@ -90,13 +90,13 @@ func (l *Log) fill(group []*call) (b *batch, answers []answer, err error) {
 	return b, answers, nil
 }
 
-// recovered turns a panic of bbolt's writing into an error, which nobody takes
-// for less than doubt. bbolt keeps its lock then, and would never be closed. The
-// writer lets faults of the mapping be panics, too.
+// recovered turns a panic of the writer's, mostly bbolt's, into an error, which
+// nobody takes for less than doubt. bbolt may keep its lock then, and would never
+// be closed. The writer lets faults of the mapping be panics, too.
 func (l *Log) recovered(err *error) {
 	if p := recover(); p != nil {
 		l.stuck = true
-		*err = fmt.Errorf("bbolt: %v", p)
+		*err = fmt.Errorf("panic: %v", p)
 	}
 }
 
@@ -150,6 +150,7 @@ func (b *batch) known(d *draft) (*ledger.Entry, error) {
 	}
 	e, err := b.l.decode(b.bucket.Get(seqKey(seq)), seq)
 	if err != nil {
+		b.l.found(err)
 		return nil, err
 	}
 	if e.Key != d.Key {

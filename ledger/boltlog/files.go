@@ -23,7 +23,7 @@ const (
 // lockDir makes dir if it is not there, closes it to others and locks it. The
 // lock ends with the process or when the file is closed.
 func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(dir)
@@ -39,6 +39,23 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// makeDir makes dir, and those above it, where they are not there, durably: of
+// a folder whose name was not flushed a power cut leaves nothing, whatever was
+// flushed in it.
+func makeDir(dir string) error {
+	if ok, err := exists(dir); err != nil || ok {
+		return err // is it a folder? who opens it is told
+	}
+	above := filepath.Dir(dir)
+	if err := makeDir(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(above)
 }
 
 // flock locks a directory for this process.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -76,8 +77,16 @@ type filed struct {
 	hasKey, hasOwner bool
 }
 
-// ask looks into the file. It may run beside the writer.
+// ask looks into the file. It may run beside the writer. Where the file was cut
+// off beneath the mapping it has no answer: the writer then looks itself, and
+// what becomes of that is the storage's failure, not the caller's.
 func (ix *index) ask(key, owner digest) (f filed) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if recover() != nil {
+			f = filed{}
+		}
+	}()
 	ix.filing.RLock()
 	defer ix.filing.RUnlock()
 	f.file = ix.base
@@ -152,10 +161,16 @@ func (ix *index) tend() {
 func (ix *index) start() {
 	ix.merging, ix.fresh = ix.fresh, newDelta(ix.fresh.upto, ix.fresh.slot)
 	base, d := ix.base, ix.merging
-	go func() {
-		run, err := mergeRun(ix.path, ix.id, base, d)
-		ix.merged <- merge{run, err}
-	}()
+	go func() { ix.merged <- ix.merge(base, d) }()
+}
+
+// merge writes the next file. That a file was cut off beneath its mapping is
+// the writer's to find, at the next key that it looks for.
+func (ix *index) merge(base *run, d *delta) (m merge) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer unreadable(&m.err)
+	m.run, m.err = mergeRun(ix.path, ix.id, base, d)
+	return m
 }
 
 // install puts a merged file in the place of the old one. A failed merge loses

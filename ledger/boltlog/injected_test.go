@@ -166,3 +166,50 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("verify: %+v", r)
 	}
 }
+
+// traced runs the scenario in dir under strace, and returns the trace and what
+// it said on standard error.
+func traced(t *testing.T, dir string, options ...string) (trace, said string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "trace")
+	args := append([]string{"-f", "-y", "-qq", "-o", file}, options...)
+	cmd := exec.Command("strace", append(args, os.Args[0], dir)...)
+	cmd.Env = append(os.Environ(), "GHL_LEDGER_TEST_ROLE=scenario")
+	var b strings.Builder
+	cmd.Stderr = &b
+	if err := cmd.Run(); err != nil {
+		if _, ended := errors.AsType[*exec.ExitError](err); !ended {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), b.String()
+}
+
+// TestInjectedRead: a head witness that cannot be read says nothing of the
+// ledger, which is not damaged by that.
+func TestInjectedRead(t *testing.T) {
+	dir := t.TempDir()
+	traced(t, dir, "-e", "trace=none")
+	trace, said := traced(t, dir, "-P", filepath.Join(dir, "ledger.head"), "-e", "trace=pread64", "-e", "inject=pread64:error=EIO")
+	if !strings.Contains(trace, "INJECTED") {
+		t.Fatal("the witness was not read: nothing was tried")
+	}
+	if !strings.Contains(said, "input/output error") || strings.Contains(said, "corrupt") {
+		t.Errorf("a start that cannot read the witness says %q", said)
+	}
+}
+
+// TestInjectedNewFolder: the names of new folders are flushed in those above.
+func TestInjectedNewFolder(t *testing.T) {
+	above := t.TempDir()
+	trace, _ := traced(t, filepath.Join(above, "new", "data"), "-e", "trace=fsync")
+	for _, dir := range []string{above, filepath.Join(above, "new"), filepath.Join(above, "new", "data")} {
+		if !strings.Contains(trace, "<"+dir+">)") {
+			t.Errorf("%s was not flushed", dir)
+		}
+	}
+}

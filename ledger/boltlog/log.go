@@ -67,6 +67,10 @@ type Options struct {
 	// in it. If it returns, every append ends with ErrDoubt from then on.
 	Doubt func(error)
 
+	// Damage is called, once, when an entry is found that is not what was
+	// written; see (*Log).Damage. It must not wait.
+	Damage func(error)
+
 	// Plain stores bodies unsealed. It exists to measure what sealing costs.
 	Plain bool
 }
@@ -90,6 +94,9 @@ func (o *Options) setDefaults() {
 	if o.Doubt == nil {
 		o.Doubt = func(error) {}
 	}
+	if o.Damage == nil {
+		o.Damage = func(error) {}
+	}
 }
 
 // Log is an open ledger. Its methods are safe for concurrent use.
@@ -111,6 +118,7 @@ type Log struct {
 	head    atomic.Pointer[head]
 	first   atomic.Pointer[time.Time] // when the first entry was recorded
 	state   atomic.Pointer[trouble]   // why it cannot append; nil when it can
+	damage  atomic.Pointer[error]     // the first that was found
 	commits atomic.Uint64
 	readers readers
 	mapped  mapped

@@ -94,6 +94,14 @@ func (l *Log) yield(ctx context.Context, at *place, upto ledger.Seq, yield func(
 // page returns the next entries after at, opened, each chained to the one
 // before. With an error come those that are sound before it.
 func (l *Log) page(at place, upto ledger.Seq) ([]ledger.Entry, error) {
+	page, err := l.readPage(at, upto)
+	l.found(err)
+	return page, err
+}
+
+func (l *Log) readPage(at place, upto ledger.Seq) (page []ledger.Entry, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // the key file is mapped, too
+	defer unreadable(&err)
 	l.alive.RLock()
 	defer l.alive.RUnlock()
 	if l.closed.yes {
@@ -103,7 +111,7 @@ func (l *Log) page(at place, upto ledger.Seq) ([]ledger.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := make([]ledger.Entry, 0, len(raw))
+	page = make([]ledger.Entry, 0, len(raw))
 	for _, stored := range raw {
 		e, err := l.decode(stored, at.seq+1)
 		seen := at.seq == 0 || at.hash != [32]byte{}

@@ -74,7 +74,7 @@ func beginRestore(dir, temp string) error {
 	if err := os.RemoveAll(temp); err != nil { // of a restore that was cut off
 		return err
 	}
-	return os.MkdirAll(temp, 0o700)
+	return makeDir(temp)
 }
 
 // build puts the files together from the backup, checking all of it.

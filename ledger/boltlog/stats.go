@@ -46,8 +46,8 @@ func (l *Log) Stats() Stats {
 	return s
 }
 
-// Ready returns why an append would be refused now: ErrClosed, ErrFull or
-// ErrDoubt; or nil.
+// Ready returns why an append would be refused now: ErrClosed, ErrFull,
+// ErrDoubt, or ErrCorrupt for damage that was found; or nil.
 func (l *Log) Ready() error {
 	if err := l.stillOpen(); err != nil {
 		return err

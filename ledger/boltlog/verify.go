@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"golang.org/x/sys/unix"
@@ -171,16 +173,32 @@ func (c *checker) pair(p pair) bool {
 // Verify does for an open ledger what the function of the same name does for a
 // stopped one, but for the pages of the file, which change under it. It reads
 // by short pages and delays nobody. It ends at the head as it was at the call.
+// From the first entry that it finds damaged on, nothing new is taken (P9).
 func (l *Log) Verify(ctx context.Context, progress func(done, total ledger.Seq)) (Report, error) {
-	var r Report
+	r, err := l.verify(ctx, progress)
+	if i := slices.IndexFunc(r.Faults, func(f Fault) bool { return f.First > 0 }); i >= 0 {
+		l.found(fmt.Errorf("%w: %s", ledger.ErrCorrupt, r.Faults[i]))
+	}
+	return r, err
+}
+
+func (l *Log) verify(ctx context.Context, progress func(done, total ledger.Seq)) (r Report, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // key file and index are mapped
+	defer unreadable(&err)
 	c, err := newChecker(ctx, progress, &r)
 	if err != nil {
 		return r, err
 	}
 	defer func() { c.keys = nil; c.close() }()
 	c.keys, c.witness = l.keys, l.head.Load().witness
-	if index, err := openRun(l.path(indexName), l.keys.id); err == nil && index.upto.seq <= c.witness.seq {
+	switch index, err := openRun(l.path(indexName), l.keys.id); {
+	case err != nil: // there is none yet
+	case index.upto.seq <= c.witness.seq:
 		c.index = index
+	default: // it was merged since: it knows of entries after the head
+		if err := index.close(); err != nil {
+			return r, fmt.Errorf("verify: %w", err)
+		}
 	}
 	for c.last.seq < c.witness.seq {
 		at := c.last.seq

@@ -1,6 +1,7 @@
 package boltlog_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -76,73 +77,20 @@ func TestVerifySound(t *testing.T) {
 	}
 }
 
+// harmful is something done to a stopped ledger of 300 entries, and what Verify
+// says of it.
+type harmful struct {
+	what   string
+	change func(dir string) error
+	want   string // the first fault
+	upto   ledger.Seq
+	whole  ledger.Seq
+}
+
 // TestVerifyNames checks that what is wrong is named, and what is still sound.
 func TestVerifyNames(t *testing.T) {
-	const n = 300
-	key := func(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
-	entries := func(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte("entries")) }
-	inBolt := func(change func(tx *bbolt.Tx) error) func(dir string) error {
-		return func(dir string) error {
-			db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
-			if err != nil {
-				return err
-			}
-			return errors.Join(db.Update(change), db.Close())
-		}
-	}
-	inFile := func(name string, at int64, b ...byte) func(dir string) error {
-		return func(dir string) error {
-			f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
-			if err != nil {
-				return err
-			}
-			_, err = f.WriteAt(b, at)
-			return errors.Join(err, f.Close())
-		}
-	}
-	for _, test := range []struct {
-		what   string
-		change func(dir string) error
-		want   string // the first fault
-		upto   ledger.Seq
-		whole  ledger.Seq
-	}{
-		{"a changed byte", inBolt(func(tx *bbolt.Tx) error {
-			v := append([]byte(nil), entries(tx).Get(key(20))...)
-			v[150]++
-			return entries(tx).Put(key(20), v)
-		}), "entry 20: its checksum does not match", 19, n - 1},
-		{"an entry taken out", inBolt(func(tx *bbolt.Tx) error { return entries(tx).Delete(key(7)) }),
-			"entry 7: cannot be read", 6, n - 1},
-		{"the end taken off", inBolt(func(tx *bbolt.Tx) error {
-			return errors.Join(entries(tx).Delete(key(n)), entries(tx).Delete(key(n-1)))
-		}), "entries 299 to 300: missing at the end", n - 2, n - 2},
-		{"two entries swapped", inBolt(func(tx *bbolt.Tx) error {
-			a, b := append([]byte(nil), entries(tx).Get(key(50))...), append([]byte(nil), entries(tx).Get(key(51))...)
-			return errors.Join(entries(tx).Put(key(50), b), entries(tx).Put(key(51), a))
-		}), "entry 50: says that it is entry 51", 49, n - 2},
-		{"an entry rewritten", inBolt(func(tx *bbolt.Tx) error {
-			r, err := ledger.ParseRecord(entries(tx).Get(key(80)))
-			r.Subject = "somebody else"
-			return errors.Join(err, entries(tx).Put(key(80), ledger.AppendRecord(nil, &r)))
-		}), "entry 81: does not follow entry 80: one of the two was changed", 80, n - 1},
-		{"the newest rewritten", inBolt(func(tx *bbolt.Tx) error {
-			r, err := ledger.ParseRecord(entries(tx).Get(key(n)))
-			r.Occurred = r.Occurred.AddDate(1, 0, 0)
-			return errors.Join(err, entries(tx).Put(key(n), ledger.AppendRecord(nil, &r)))
-		}), "entry 300: is not the one that was written", n - 1, n - 1},
-		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1: the key in slot 2 is lost", 0, n - 30},
-		{"a secret changed", inFile("ledger.keys", 32, 1), "ledger.keys is damaged where it says whose it is", n, n},
-		{"a meta page damaged", inFile("ledger.db", 4096+40, 77), "meta page 1 is damaged", n, n},
-		{"both meta pages damaged", func(dir string) error {
-			return errors.Join(inFile("ledger.db", 40, 77)(dir), inFile("ledger.db", 4096+40, 77)(dir))
-		}, "meta page 0 is damaged", 0, 0},
-		{"the witness damaged", inFile("ledger.head", 30, 1, 2, 3), "the head witness does not match its checksum", n, n},
-		{"another's slot to be destroyed", inBolt(func(tx *bbolt.Tx) error {
-			return tx.Bucket([]byte("destroyed")).Put(key(4), []byte{1, 2, 3, 4})
-		}), "a note in destroyed does not match its checksum", n, n},
-	} {
-		dir := filled(t, n)
+	for _, test := range append(harmedEntries(300), harmedFiles(300)...) {
+		dir := filled(t, 300)
 		if err := test.change(dir); err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +101,84 @@ func TestVerifyNames(t *testing.T) {
 		if r.Upto != test.upto || r.Whole != test.whole {
 			t.Errorf("%s: sound up to %d, %d whole, want %d and %d", test.what, r.Upto, r.Whole, test.upto, test.whole)
 		}
+	}
+}
+
+// harmedEntries are harms to the entries of a ledger of n.
+func harmedEntries(n ledger.Seq) []harmful {
+	return []harmful{
+		{"a changed byte", inEntries(func(b *bbolt.Bucket) error {
+			v := bytes.Clone(b.Get(key(20)))
+			v[150]++
+			return b.Put(key(20), v)
+		}), "entry 20: its checksum does not match", 19, n - 1},
+		{"an entry taken out", inEntries(func(b *bbolt.Bucket) error { return b.Delete(key(7)) }),
+			"entry 7: cannot be read", 6, n - 1},
+		{"the end taken off", inEntries(func(b *bbolt.Bucket) error {
+			return errors.Join(b.Delete(key(n)), b.Delete(key(n-1)))
+		}), "entries 299 to 300: missing at the end", n - 2, n - 2},
+		{"two entries swapped", inEntries(func(b *bbolt.Bucket) error {
+			first, second := bytes.Clone(b.Get(key(50))), bytes.Clone(b.Get(key(51)))
+			return errors.Join(b.Put(key(50), second), b.Put(key(51), first))
+		}), "entry 50: says that it is entry 51", 49, n - 2},
+		{"an entry rewritten", rewritten(80, func(r *ledger.Record) { r.Subject = "somebody else" }),
+			"entry 81: does not follow entry 80: one of the two was changed", 80, n - 1},
+		{"the newest rewritten", rewritten(n, func(r *ledger.Record) { r.Occurred = r.Occurred.AddDate(1, 0, 0) }),
+			"entry 300: is not the one that was written", n - 1, n - 1},
+	}
+}
+
+// harmedFiles are harms to what stands beside the entries.
+func harmedFiles(n ledger.Seq) []harmful {
+	return []harmful{
+		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1: the key in slot 2 is lost", 0, n - 30},
+		{"a secret changed", inFile("ledger.keys", 32, 1), "ledger.keys is damaged where it says whose it is", n, n},
+		{"a meta page damaged", inFile("ledger.db", 4096+40, 77), "meta page 1 is damaged", n, n},
+		{"both meta pages damaged", func(dir string) error {
+			return errors.Join(inFile("ledger.db", 40, 77)(dir), inFile("ledger.db", 4096+40, 77)(dir))
+		}, "meta page 0 is damaged", 0, 0},
+		{"the witness damaged", inFile("ledger.head", 30, 1, 2, 3), "the head witness does not match its checksum", n, n},
+		{"another's slot to be destroyed", inBolt(func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("destroyed")).Put(key(4), []byte{1, 2, 3, 4})
+		}), "a note in destroyed does not match its checksum", n, n},
+	}
+}
+
+// key is what an entry is stored under.
+func key(seq ledger.Seq) []byte { return binary.BigEndian.AppendUint64(nil, uint64(seq)) }
+
+// inBolt changes a stopped ledger as bbolt does.
+func inBolt(change func(tx *bbolt.Tx) error) func(dir string) error {
+	return func(dir string) error {
+		db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
+		if err != nil {
+			return err
+		}
+		return errors.Join(db.Update(change), db.Close())
+	}
+}
+
+func inEntries(change func(b *bbolt.Bucket) error) func(dir string) error {
+	return inBolt(func(tx *bbolt.Tx) error { return change(tx.Bucket([]byte("entries"))) })
+}
+
+// rewritten changes an entry and gives it a checksum that fits.
+func rewritten(seq ledger.Seq, change func(r *ledger.Record)) func(dir string) error {
+	return inEntries(func(b *bbolt.Bucket) error {
+		r, err := ledger.ParseRecord(b.Get(key(seq)))
+		change(&r)
+		return errors.Join(err, b.Put(key(seq), ledger.AppendRecord(nil, &r)))
+	})
+}
+
+func inFile(name string, at int64, b ...byte) func(dir string) error {
+	return func(dir string) error {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteAt(b, at)
+		return errors.Join(err, f.Close())
 	}
 }
 
@@ -170,23 +196,9 @@ func TestVerifyCannotLook(t *testing.T) {
 // TestReadRefusesRewritten rewrites entries, with a checksum that fits, on both
 // sides of where one page of a reader ends.
 func TestReadRefusesRewritten(t *testing.T) {
-	for _, seq := range []byte{100, 255} {
+	for _, seq := range []ledger.Seq{100, 256} { // 256 is the last of the first page
 		dir := filled(t, 300)
-		db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		key := []byte{0, 0, 0, 0, 0, 0, 0, seq}
-		if seq == 255 { // the last of the first page is 256
-			key = []byte{0, 0, 0, 0, 0, 0, 1, 0}
-		}
-		err = db.Update(func(tx *bbolt.Tx) error {
-			b := tx.Bucket([]byte("entries"))
-			r, err := ledger.ParseRecord(b.Get(key))
-			r.Location = "another"
-			return errors.Join(err, b.Put(key, ledger.AppendRecord(nil, &r)))
-		})
-		if err := errors.Join(err, db.Close()); err != nil {
+		if err := rewritten(seq, func(r *ledger.Record) { r.Location = "another" })(dir); err != nil {
 			t.Fatal(err)
 		}
 		var last error
@@ -194,7 +206,7 @@ func TestReadRefusesRewritten(t *testing.T) {
 			last = err
 		}
 		if !errors.Is(last, ledger.ErrCorrupt) {
-			t.Errorf("read past the rewritten entry %x ended with %v, want ErrCorrupt", key, last)
+			t.Errorf("read past the rewritten entry %d ended with %v, want ErrCorrupt", seq, last)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -66,7 +67,10 @@ func openWitness(path string, id [16]byte) (*os.File, witness, error) {
 		return nil, witness{}, err
 	}
 	b := make([]byte, witnessSize+1)
-	n, _ := f.ReadAt(b, 0) // a short read is no witness
+	n, err := f.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) { // a short read is no witness; a failed one says nothing of it
+		return nil, witness{}, errors.Join(err, f.Close())
+	}
 	w, err := parseWitness(b[:n], id)
 	if err != nil {
 		return nil, w, errors.Join(err, f.Close())

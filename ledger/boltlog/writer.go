@@ -43,7 +43,9 @@ type trouble struct {
 // commit waits for company. The drafts of one call are committed together.
 //
 // It ends with ErrBusy at once when too much waits (P10), with ErrFull while
-// there is no room, and with ErrDoubt after the storage failed (P8).
+// there is no room, with ErrDoubt after the storage failed (P8), and with
+// ErrCorrupt once damage was found (P9): none of these is an answer that
+// acknowledges (P2).
 func (l *Log) Append(ctx context.Context, ds ...ledger.Draft) ([]ledger.Appended, error) {
 	if len(ds) == 0 {
 		return nil, ctx.Err()
@@ -165,9 +167,22 @@ func (l *Log) take(first *call) (next *call) {
 func (l *Log) do(c *call) {
 	err := l.doubtful()
 	if err == nil {
-		err = c.deed()
+		err = l.act(c.deed)
 	}
 	l.reply(c, answer{err: err})
+}
+
+// act does a deed. One that panics, as over a file that was cut off beneath its
+// mapping, is no less a failure of the storage than a panic of bbolt's (P8).
+func (l *Log) act(deed func() error) error {
+	err := func() (err error) {
+		defer l.recovered(&err)
+		return deed()
+	}()
+	if l.stuck && l.doubtful() == nil {
+		return l.failed(err)
+	}
+	return err
 }
 
 func (l *Log) reply(c *call, a answer) {
@@ -292,6 +307,9 @@ func (l *Log) room() (all, receipts bool, reason error) {
 	// After a write found no room, try again when there is more of it, or now and then.
 	if t != nil && have <= t.free && time.Since(t.since) < time.Second {
 		return false, false, t.err
+	}
+	if damage := l.Damage(); damage != nil {
+		return false, have >= l.o.MinFree/4, damage
 	}
 	if have >= l.o.MinFree {
 		return true, true, nil
