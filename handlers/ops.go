@@ -36,7 +36,11 @@ func (o *ops) health(w http.ResponseWriter, r *http.Request, _ httprouter.Params
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, healthOf(hour))
+	answer := healthOf(hour)
+	if answer.Causes, _ = o.Unready(r.Context()); len(answer.Causes) > 0 {
+		answer.Status = "degraded" // that nothing failed in the last hour may be since nothing was taken
+	}
+	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
@@ -46,6 +50,8 @@ type healthAnswer struct {
 	SuccessRate  float64 `json:"success_rate_percent"`
 	Milliseconds float64 `json:"avg_processing_time_ms"`
 	Status       string  `json:"status"` // healthy above 99 %, else degraded
+
+	Causes []string `json:"causes,omitempty"` // why nothing can be stored
 }
 
 func healthOf(h LastHour) healthAnswer {

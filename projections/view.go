@@ -110,6 +110,9 @@ func (v *view) catchUpTo(ctx context.Context, g *generation, to ledger.Seq, fold
 	size, bytes := v.batchFor(g), 0
 	batch := make([]ledger.Entry, 0, size)
 	for e, err := range v.log.Read(ctx, g.cursor()) {
+		if err != nil && len(batch) > 0 && ctx.Err() == nil { // what came before it is as good as ever
+			err = errors.Join(fold(g, batch), err)
+		}
 		if err != nil {
 			return err
 		}
@@ -173,9 +176,12 @@ func (v *view) endOf(ctx context.Context, g *generation, err error) error {
 	}
 	err = fmt.Errorf("projection %s halted at entry %d: %w", v.p.Name(), g.cursor().Seq+1, err)
 	v.mu.Lock()
+	known := v.fault != nil && v.fault.Error() == err.Error()
 	v.fault = err
 	v.mu.Unlock()
-	v.o.Logger.Error("projection halted", "projection", v.p.Name(), "seq", g.cursor().Seq+1, "err", err)
+	if !known { // it is tried again every few seconds
+		v.o.Logger.Error("projection halted", "projection", v.p.Name(), "seq", g.cursor().Seq+1, "err", err)
+	}
 	select {
 	case <-time.After(haltFor):
 	case <-ctx.Done():

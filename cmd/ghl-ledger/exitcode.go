@@ -4,7 +4,7 @@ package main
 // restart on all of them but 2; systemd's Restart=always does the right thing.
 const (
 	exitStorageDoubt = 70 // a flush failed: nothing was answered, the next start reads from the disk
-	exitCorrupt      = 71 // the ledger does not verify: restore a backup, or look with `ghl-ledger verify`
+	exitCorrupt      = 71 // the ledger is damaged where the start looks: see `ghl-ledger verify`, restore a backup
 	exitLocked       = 72 // another process has the ledger open
 )
 
@@ -13,7 +13,10 @@ const serveExitCodes = `Exit codes:
   0   stopped by SIGTERM or SIGINT, everything acknowledged is durable
   2   bad configuration, or could not listen
   70  storage in doubt: a write or flush failed; nothing was answered after it. Start again: the ledger is read from the disk
-  71  the ledger is damaged and was not served. ghl-ledger verify --data DIR names the entry; restore a backup
+  71  the ledger is damaged where a start looks (its files, its head, the newest entries) and was not served.
+      ghl-ledger verify --data DIR names what is wrong; restore a backup. Damage further back is found when it is
+      read, by a view, an export, verify or a backup: then the service stays, serves what is sound, answers
+      webhooks with 429, and /readyz, the log and an alert name the entry
   72  another process has this data directory open`
 
 // codedError ends serve with a code of its own.

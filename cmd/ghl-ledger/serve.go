@@ -63,7 +63,7 @@ func storageError(dir string, err error) error {
 	case errors.Is(err, boltlog.ErrLocked):
 		return codedError{exitLocked, fmt.Errorf("%s: %w: stop the other service first, or set LEDGER_DATA_DIR", dir, err)}
 	case errors.Is(err, ledger.ErrCorrupt):
-		return codedError{exitCorrupt, fmt.Errorf("%s: %w: nothing was served; look with `ghl-ledger verify --data %s`, or restore a backup", dir, err, dir)}
+		return codedError{exitCorrupt, fmt.Errorf("%s: %w: look with `ghl-ledger verify --data %s`, or restore a backup", dir, err, dir)}
 	case errors.Is(err, ledger.ErrDoubt):
 		return codedError{exitStorageDoubt, fmt.Errorf("%s: %w", dir, err)}
 	}

@@ -74,7 +74,7 @@ func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, e
 	if err != nil {
 		return nil, err
 	}
-	s.ledger, err = boltlog.Open(cfg.DataDir, boltlog.Options{Logger: log, MinFree: int64(cfg.MinFreeDisk), Doubt: doubt})
+	s.ledger, err = boltlog.Open(cfg.DataDir, boltlog.Options{Logger: log, MinFree: int64(cfg.MinFreeDisk), Doubt: doubt, Damage: s.tellDamage})
 	if err != nil {
 		return nil, err
 	}
@@ -240,24 +240,9 @@ func (s *service) run(ctx context.Context, d doors) error {
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	g, working := errgroup.WithContext(working)
-	g.Go(func() error { return s.runner.Run(working) })
-	g.Go(func() error { return s.planner.Run(working) })
-	g.Go(func() error { return s.courier.Run(working) })
-	g.Go(func() error { return s.enricher.Run(working) })
-	g.Go(func() error { return s.reconciles.Run(working) })
-	g.Go(func() error { return outbox.Clock{Log: s.ledger, Pending: s.pending}.Run(working) })
-	g.Go(func() error { return s.tasks.Run(working) })
-	if s.cfg.ForgetOnDelete {
-		deleted := forgetDeleted{forgetting: s.forgetting, log: s.ledger, leads: s.leads}
-		g.Go(func() error { return deleted.Run(working) })
+	for _, work := range s.workers() {
+		g.Go(s.halting(working, work))
 	}
-	quiet := silence{log: s.ledger, locations: s.cfg.LocationID, after: s.cfg.Silence, alert: s.alert}
-	g.Go(func() error { return quiet.Run(working) })
-	g.Go(func() error { return s.finishForgetting(working) })
-	g.Go(func() error { return s.learning.Run(working) })
-	g.Go(func() error { s.takeCard(working); return nil })
-	g.Go(func() error { return s.alerts.Run(working) })
-	g.Go(func() error { return s.backups.Run(working) })
 	g.Go(func() error {
 		defer stopWork()
 		return s.serve(ctx, working, d)
@@ -265,6 +250,21 @@ func (s *service) run(ctx context.Context, d doors) error {
 	err := errors.Join(g.Wait(), s.runner.Close(), s.ledger.Close())
 	s.log.Info("stopped", "err", err)
 	return err
+}
+
+// workers are what goes on beside answering. Each ends with its context.
+func (s *service) workers() []func(context.Context) error {
+	quiet := silence{log: s.ledger, locations: s.cfg.LocationID, after: s.cfg.Silence, alert: s.alert}
+	workers := []func(context.Context) error{
+		s.runner.Run, s.planner.Run, s.courier.Run, s.enricher.Run, s.reconciles.Run,
+		outbox.Clock{Log: s.ledger, Pending: s.pending}.Run, s.tasks.Run, quiet.Run, s.finishForgetting,
+		s.learning.Run, func(ctx context.Context) error { s.takeCard(ctx); return nil }, s.alerts.Run, s.backups.Run,
+	}
+	if s.cfg.ForgetOnDelete {
+		deleted := forgetDeleted{forgetting: s.forgetting, log: s.ledger, leads: s.leads}
+		workers = append(workers, deleted.Run)
+	}
+	return workers
 }
 
 // serve answers until ctx ends or a worker has failed, then drains.

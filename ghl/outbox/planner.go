@@ -260,5 +260,8 @@ func appendPatiently(ctx context.Context, log ledger.Appender, drafts []ledger.D
 	}
 }
 
-// passes reports whether an append failed for a time only.
-func passes(err error) bool { return errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrBusy) }
+// passes reports whether an append failed for a time only. While the ledger is
+// damaged it takes nothing, and the service stays for people to look.
+func passes(err error) bool {
+	return errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrBusy) || errors.Is(err, ledger.ErrCorrupt)
+}

@@ -149,13 +149,13 @@ func (b *batch) known(d *draft) (*ledger.Entry, error) {
 		return nil, nil
 	}
 	e, err := b.l.decode(b.bucket.Get(seqKey(seq)), seq)
+	if err == nil && e.Key != d.Key {
+		err = fmt.Errorf("%w: the index takes entry %d for the one with key %q: delete %s and start again",
+			ledger.ErrCorrupt, seq, d.Key, indexName)
+	}
 	if err != nil {
 		b.l.found(err)
 		return nil, err
-	}
-	if e.Key != d.Key {
-		return nil, fmt.Errorf("%w: the index takes entry %d for the one with key %q: delete %s and start again",
-			ledger.ErrCorrupt, seq, d.Key, indexName)
 	}
 	return &e, nil
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/handlers"
+)
+
+// TestDamageFound: an old entry is damaged while the service is stopped. It
+// starts, since a start reads no old entries; the first who reads that one makes
+// it known, everywhere, by its number, and nothing more is taken.
+func TestDamageFound(t *testing.T) {
+	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off"})
+	p.start()
+	for i := range 4 {
+		if got, err := p.deliver(created(i)); err != nil || got.HTTP != http.StatusOK {
+			t.Fatalf("delivery %d: %d %v", i, got.HTTP, err)
+		}
+	}
+	if code := p.stop(); code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	file := filepath.Join(p.data, "ledger.db")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip(t, file, bytes.LastIndex(b, []byte("contact_damaged_1")))
+	p.start()
+	var report struct{ Verified verdict }
+	if status := p.get("/api/v1/ledger?verify=true", &report); status != http.StatusOK || len(report.Verified.Faults) != 1 {
+		t.Fatalf("verify: %d %+v", status, report)
+	}
+	entry := fmt.Sprintf("entry %d", report.Verified.Faults[0].First)
+	got, err := p.deliver(created(9))
+	if err != nil || got.HTTP != http.StatusTooManyRequests {
+		t.Errorf("a delivery: %d %v, want 429", got.HTTP, err)
+	}
+	var alerts struct{ Data []handlers.Raised }
+	p.get("/api/v1/alerts", &alerts)
+	log, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(path string) string {
+		resp, err := p.client.Get("http://" + p.public + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for where, text := range map[string]string{
+		"readyz": ask("/readyz"), "health": ask("/webhooks/ghl/health"), "verify": ask("/webhooks/ghl/verify"),
+		"alerts": fmt.Sprint(alerts.Data), "log": string(log),
+	} {
+		if !strings.Contains(text, entry) || where == "health" && strings.Contains(text, "healthy") {
+			t.Errorf("%s does not name %s: %s", where, entry, text)
+		}
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func created(i int) []byte {
+	return fmt.Appendf(nil, `{"type":"contact.created","timestamp":%q,"data":{"contact_id":"contact_damaged_%d"}}`, time.Now().UTC().Format(time.RFC3339), i)
+}
