@@ -65,11 +65,18 @@ func (a Acts) act(ctx context.Context, id ulid.ULID, kind string, body Receipt, 
 	if err != nil {
 		return r.Effect, fmt.Errorf("append %s: %w", kind, err)
 	}
-	if err := a.Pending.Wait(ctx, answers[0].Entry.Seq); err != nil {
+	act := answers[0].Entry
+	if err := a.Pending.Wait(ctx, act.Seq); err != nil {
 		return r.Effect, err
 	}
-	e, _, err := a.Pending.Get(id)
-	return e, err
+	r, err = a.Pending.record(id)
+	switch {
+	case err != nil || r == nil:
+		return Effect{}, err
+	case r.Last.Compare(act.ID) < 0: // the view passed it over
+		return r.Effect, fmt.Errorf("%w: %s was sent meanwhile", ErrState, r.ID)
+	}
+	return r.Effect, nil
 }
 
 func (a Acts) now() time.Time {

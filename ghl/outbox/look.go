@@ -18,6 +18,8 @@ const (
 	reasonTooOld   = "its event is older than 24 hours"
 	reasonBegun    = "the tour has begun"
 	reasonMoved    = "the appointment was cancelled or moved"
+	reasonPaused   = "the sender was paused just before it went"
+	reasonEnding   = "the service ended just before it went"
 )
 
 // look looks once more, with the newest the ledger has, whether r may and must

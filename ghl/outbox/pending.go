@@ -178,10 +178,20 @@ func receipt(change func(*record, ledger.Entry, Receipt)) func(*buckets, ledger.
 				return err
 			}
 		}
+		if r.Tried && isAct(e.Kind, body) {
+			// It went while somebody clicked. To begin anew would forget that, and
+			// a stop before the answer would send it a second time.
+			return nil
+		}
 		change(r, e, body)
 		r.Last = e.ID
 		return b.settle(e, r, body)
 	}
+}
+
+// isAct reports whether an entry about an effect is a person's.
+func isAct(kind string, body Receipt) bool {
+	return kind == Retried || kind == Released || kind == Discarded && body.By != ""
 }
 
 // settle keeps what follows from a receipt beside its record.

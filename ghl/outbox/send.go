@@ -86,9 +86,8 @@ func (c *Courier) sendDeed(ctx context.Context, r *record, lead projections.Lead
 	return c.refused(ctx, r, err)
 }
 
-// attempt records that r is about to go, unless its location's cap is reached.
-// From then on it goes even if we are shutting down, or its fate would be
-// unknown for no reason. An attempt that was in the ledger already is somebody
+// attempt records that r is about to go, unless its location's cap is reached,
+// and says whether it still may. An attempt that was in the ledger already is somebody
 // else's: whether that one went is not known here, so this one does not.
 func (c *Courier) attempt(ctx context.Context, r *record, m ghl.OutMessage) (goes bool, err error) {
 	defer c.caps.lock(r.LocationID)()
@@ -119,7 +118,26 @@ func (c *Courier) attempt(ctx context.Context, r *record, m ghl.OutMessage) (goe
 	if !attempted.Added {
 		return false, c.holdUnknown(ctx, r, r.attempt(), "")
 	}
-	return true, nil
+	return c.still(ctx, r)
+}
+
+// still looks once more now that the attempt has its place in the ledger: who
+// opted out before that place is not written to, however long it took to get
+// there. What does not go after all was not tried.
+func (c *Courier) still(ctx context.Context, r *record) (goes bool, err error) {
+	_, v, err := c.look(ctx, r)
+	paused, perr := c.Pending.Paused(r.LocationID)
+	switch {
+	case ctx.Err() != nil:
+		v = verdict{Failed, Receipt{Error: reasonEnding}}
+	case err != nil || perr != nil:
+		return false, errors.Join(err, perr)
+	case paused && v.kind == "":
+		v = verdict{Failed, Receipt{Error: reasonPaused}}
+	case v.kind == "":
+		return true, nil
+	}
+	return false, c.record(ctx, r, v)
 }
 
 func (c *Courier) compose(r *record, lead projections.Lead) (ghl.OutMessage, error) {
