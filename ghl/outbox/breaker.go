@@ -51,7 +51,7 @@ func (b *breaker) resting(location string, now time.Time) time.Time {
 	switch {
 	case c == nil || c.until.IsZero():
 		return time.Time{}
-	case c.until.After(now):
+	case c.until.After(now) && c.until.Sub(now) <= longestRest: // else the clock was put back
 		return c.until
 	case c.probing:
 		return now.Add(time.Second)

@@ -115,6 +115,16 @@ func (c *Courier) Run(ctx context.Context) error {
 	return ended(ctx, newDispatch(c).run(ctx, head))
 }
 
+// due is when r may be tried. A wait longer than any that is ever asked for
+// was reckoned by a clock that has been put back since: it is over.
+func (c *Courier) due(r *record) time.Time {
+	now := c.Now()
+	if at := r.due(now); at.Sub(now) <= c.Retry.MaxDelay {
+		return at
+	}
+	return now
+}
+
 // reopen ends the holds that a restart may have cured: a location that had no
 // key and has one, or whose key was refused.
 func (c *Courier) reopen(ctx context.Context) error {

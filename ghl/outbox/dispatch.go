@@ -157,7 +157,7 @@ func (d *dispatch) schedule(w *waiting, at time.Time) {
 func (d *dispatch) start(ctx context.Context) {
 	now := d.Now()
 	for _, s := range d.locations {
-		for s.running < d.Workers && len(s.line) > 0 && !s.line[0].at.After(now) {
+		for s.running < d.Workers && len(s.line) > 0 && d.isTime(s.line[0].at, now) {
 			w := heap.Pop(s).(*waiting)
 			w.running = true
 			s.running++
@@ -168,6 +168,13 @@ func (d *dispatch) start(ctx context.Context) {
 			})
 		}
 	}
+}
+
+// isTime reports whether a lane is to be looked at. No lane waits as long as
+// to a time beyond the longest wait, unless the clock was put back: a look will
+// tell.
+func (d *dispatch) isTime(at, now time.Time) bool {
+	return !at.After(now) || at.Sub(now) > max(d.Retry.MaxDelay, longestRest)
 }
 
 func (d *dispatch) finish(r result) error {

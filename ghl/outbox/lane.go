@@ -3,11 +3,13 @@ package outbox
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/oklog/ulid/v2"
 )
 
 // serve does what a lane has due and returns when to look again, zero if not
@@ -16,6 +18,7 @@ func (c *Courier) serve(ctx context.Context, l lane, after ledger.Seq) (time.Tim
 	if err := c.Pending.Wait(ctx, after); err != nil {
 		return time.Time{}, err
 	}
+	var before []ulid.ULID // the newest entry about each, as the last step found it
 	for ready := false; ; {
 		paused, err := c.Pending.Paused(l.location)
 		if err != nil || paused {
@@ -28,7 +31,7 @@ func (c *Courier) serve(ctx context.Context, l lane, after ledger.Seq) (time.Tim
 		if err != nil || len(queue) == 0 {
 			return time.Time{}, err
 		}
-		if !ready && !queue[0].due(c.Now()).After(c.Now()) {
+		if !ready && !c.due(queue[0]).After(c.Now()) {
 			// Looked at before the wait, a contact that opts out during it
 			// would be written to.
 			if err := c.turn(ctx, l.location); err != nil {
@@ -38,11 +41,36 @@ func (c *Courier) serve(ctx context.Context, l lane, after ledger.Seq) (time.Tim
 			continue
 		}
 		ready = false
+		now := newestOf(queue)
+		if slices.Equal(now, before) {
+			return time.Time{}, c.giveUp(l, queue[0])
+		}
+		before = now
 		next, err := c.step(ctx, queue)
 		if err != nil || !next.IsZero() {
 			return next, err
 		}
 	}
+}
+
+// newestOf returns the newest entry about each effect of a queue.
+func newestOf(queue []*record) (ids []ulid.ULID) {
+	for _, r := range queue {
+		ids = append(ids, r.Last)
+	}
+	return ids
+}
+
+// giveUp leaves a lane in which a step has changed nothing: the view has parked
+// the receipt, and would show the same effect for ever. What is asked of the
+// contact next, or a version that folds it, begins anew.
+func (c *Courier) giveUp(l lane, r *record) error {
+	c.Logger.Error("receipt parked: sending to the contact has stopped", "effect", r.ID, "kind", r.Kind, "contact", l.contact)
+	c.Alerter.Alert(Alert{
+		Severity: High, Group: "parked:" + pendingName, Title: "Receipts are parked: sending to their contacts has stopped",
+		Text: r.ID + ": what came of it cannot be folded into the view " + pendingName,
+	})
+	return nil
 }
 
 // turns is a client of GoHighLevel that knows when a location may call.
@@ -72,8 +100,8 @@ func (c *Courier) step(ctx context.Context, queue []*record) (time.Time, error) 
 	if old := overtaken(queue); len(old) > 0 {
 		return time.Time{}, c.supersede(ctx, old)
 	}
-	if now := c.Now(); r.due(now).After(now) {
-		return r.due(now), nil
+	if at := c.due(r); at.After(c.Now()) {
+		return at, nil
 	}
 	if !c.HasKey(r.LocationID) {
 		return time.Time{}, c.holdLocation(ctx, Hold{Location: r.LocationID, Reason: reasonNoKey})
