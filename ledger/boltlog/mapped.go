@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // mostMapped is how many bytes of records are copied out before the pages that
@@ -22,4 +23,12 @@ func (m *mapped) read(tx *bbolt.Tx, n int) {
 		m.bytes.Store(0)
 		unmap(tx)
 	}
+}
+
+// unmap gives the pages of the file that the process has read back to the
+// kernel, which keeps them cached. The mapping itself stays, held in its place
+// by tx, and a page that is read again is mapped again.
+func unmap(tx *bbolt.Tx) {
+	start, size := tx.DB().Info().Data, uintptr(tx.Size())
+	_, _, _ = unix.Syscall(unix.SYS_MADVISE, start, size, unix.MADV_DONTNEED) // where it is refused, nothing changes
 }
