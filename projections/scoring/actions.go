@@ -55,9 +55,18 @@ func actions(f *Facts, s Score) []Action {
 		rule(p)
 	}
 	if len(p.actions) == 0 {
-		p.add(Nurture, "Keep in touch", f.AsOf.Add(7*dayLong), "Nothing calls for more at the moment")
+		p.keepInTouch()
 	}
 	return p.actions
+}
+
+// keepInTouch is for a lead with which nothing else is to be done.
+func (p *plan) keepInTouch() {
+	because := "Nothing calls for more at the moment"
+	if p.turnedAway() {
+		because = "Turned us away in the last message"
+	}
+	p.add(Nurture, "Keep in touch", p.facts.AsOf.Add(7*dayLong), because)
 }
 
 // add proposes an action, unless a more urgent rule did.
@@ -215,19 +224,16 @@ func (p *plan) sendListings() {
 		because = append(because, "Named a budget: "+money(f.BudgetMin, f.BudgetMax))
 	}
 	if f.PropertyType != "" {
-		because = append(because, "Looks for: "+strings.ReplaceAll(f.PropertyType, "_", " "))
+		because = append(because, "Looks for: "+brief(strings.ReplaceAll(f.PropertyType, "_", " ")))
 	}
 	if len(f.Locations) > 0 {
-		because = append(because, "Looks in: "+strings.Join(f.Locations, ", "))
+		because = append(because, "Looks in: "+brief(strings.Join(f.Locations, ", ")))
 	}
 	p.add(SendMatchingListings, "Send matching listings", f.AsOf.Add(2*dayLong), because...)
 }
 
 // turnedAway reports whether the last word of the lead was a refusal.
-func (p *plan) turnedAway() bool {
-	m := p.facts.lastInbound()
-	return m != nil && refuses(m.Intent) && !m.At.Before(p.facts.turnedBack())
-}
+func (p *plan) turnedAway() bool { return p.facts.refusal() != nil }
 
 // later returns the later time: what is due is never due before it was known.
 func later(a, b time.Time) time.Time {

@@ -41,6 +41,9 @@ func TestActions(t *testing.T) {
 		{"lost, with another deal open", func(f *scoring.Facts) {
 			f.Appointments, f.Opportunities = []scoring.Appointment{done}, append(deal("lost"), scoring.Opportunity{ID: "next", Status: "open", At: noon})
 		}, []string{"follow_up_after_tour Jan 9: Toured a property on Jan 8", "ask_financing Jan 12: The budget is not known"}},
+		{"turned us away", func(f *scoring.Facts) {
+			f.Messages = []scoring.Message{{At: noon, Inbound: true, Intent: scoring.NotInterested, Event: "evt_said"}}
+		}, []string{"nurture Jan 17: Turned us away in the last message"}},
 		{"opted out, with a tour ahead", func(f *scoring.Facts) { f.Appointments, f.OptedOut = []scoring.Appointment{ahead}, true },
 			[]string{"do_not_contact Jan 10: Asked for no more messages"}},
 		{"deleted after a sale", func(f *scoring.Facts) { f.Opportunities, f.Deleted = deal("won"), true },

@@ -17,6 +17,8 @@ func TestParseCard(t *testing.T) {
 		{"an unknown signal", `"HAS_PHONE"`, `"HAS_PHONES"`, "signals.HAS_PHONES: there is no such signal"},
 		{"an unknown field", `"tiers"`, `"teirs"`, "unknown field"},
 		{"a reason without a text", `"text": "Left a phone number"`, `"text": ""`, "signals.HAS_PHONE.text"},
+		{"a reason with a control character", `"text": "Left a phone number"`, `"text": "Left\u001b[31m a number"`, "signals.HAS_PHONE.text: longer than 200 bytes, or has control characters"},
+		{"a place that nothing fills", `"many": "Wrote to us {n} times"`, `"many": "Wrote to us {count} times"`, "signals.WROTE.many: has a place"},
 		{"tiers the wrong way round", `"hot": 65, "warm": 35`, `"hot": 35, "warm": 65`, "tiers"},
 		{"another format", `"format": 1`, `"format": 2`, "format: want 1"},
 		{"churn that falls with silence", `{"days": 60, "risk": 0.86}`, `{"days": 60, "risk": 0.1}`, "churn.curve[4]"},

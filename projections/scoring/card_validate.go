@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // A card may change what a signal is worth, not which way it points: the
@@ -45,6 +47,8 @@ func (file *cardFile) validateGroups(faults *faults) {
 func (s signalFile) validate(at string, sig signal, faults *faults) {
 	faults.check(slices.Contains(groups[:], s.Group), at+".group", "want one of %v", groups)
 	faults.check(s.Text != "", at+".text", "missing: a reason is read by people")
+	faults.text(at+".text", s.Text)
+	faults.text(at+".many", s.Many)
 	faults.points(at+".points", s.Points, sig.sign)
 	faults.points(at+".cap", s.Cap, sig.sign)
 	faults.check(s.Cap == 0 || math.Abs(s.Cap) >= math.Abs(s.Points), at+".cap", "smaller than the points of one occurrence")
@@ -82,6 +86,13 @@ func (f *faults) check(ok bool, at, format string, args ...any) {
 func (f *faults) points(at string, p float64, sign int) {
 	f.check(finite(p, 100), at, "want -100 to 100")
 	f.check(p == 0 || sign == 0 || (p > 0) == (sign > 0), at, "points the wrong way: %v", p)
+}
+
+// text checks what people are told: nothing that a page or a terminal would
+// show otherwise, and no place to fill in that there is not.
+func (f *faults) text(at, s string) {
+	f.check(len(s) <= 200 && !strings.ContainsFunc(s, unicode.IsControl), at, "longer than 200 bytes, or has control characters")
+	f.check(!strings.ContainsAny(strings.NewReplacer("{n}", "", "{what}", "").Replace(s), "{}"), at, "has a place other than {n} and {what}")
 }
 
 func finite(x, limit float64) bool { return !math.IsNaN(x) && math.Abs(x) <= limit }

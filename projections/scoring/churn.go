@@ -103,8 +103,8 @@ func (c *churnCurve) risk(f *Facts) (centi, []Reason) {
 		s.add("DELETED", 100, "The contact was deleted", f.DeletedBy)
 	case end != nil && end.Status == "lost":
 		s.add("LOST", 100, "The deal was lost", end.Event)
-	case end != nil:
-		// won: nothing is at risk
+	case end != nil: // won: nothing is at risk
+		s.reasons = append(s.reasons, Reason{Code: "WON", Text: "Closed a deal on " + day(end.At), EventID: end.Event})
 	default:
 		c.estimate(f, &s)
 	}
@@ -133,7 +133,7 @@ func (c *churnCurve) estimate(f *Facts, s *churnSum) {
 	if m := f.lastSpoken(); m != nil && m.Sentiment <= -0.3 {
 		s.add("TONE_BAD", c.toneBad, "Sounded unhappy in the last message", m.Event)
 	}
-	if m := f.lastInbound(); m != nil && refuses(m.Intent) && m.At.After(f.turnedBack()) {
+	if m := f.refusal(); m != nil {
 		s.add("REFUSED", c.refused, "Turned us away in the last message", m.Event)
 	}
 	kept := max(c.min, min(s.risk, c.max))

@@ -52,6 +52,16 @@ func (f *Facts) lastInbound() *Message {
 	return last
 }
 
+// refusal is the last word of the lead, if that turns us away and the lead did
+// not come back since; else nil.
+func (f *Facts) refusal() *Message {
+	m := f.lastInbound()
+	if m == nil || !refuses(m.Intent) || m.At.Before(f.turnedBack()) {
+		return nil
+	}
+	return m
+}
+
 // lastActivity is when the lead last did something of its own accord, and the
 // entry that tells of it. A refusal is not counted: else it could raise a
 // score or lower a risk.

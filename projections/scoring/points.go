@@ -76,8 +76,9 @@ func appendCap(reasons []Reason, p centi, text, event string) []Reason {
 func (t *tally) text() string {
 	text := t.weight.one
 	if t.n > 1 {
-		text = strings.ReplaceAll(t.weight.many, "{n}", strconv.Itoa(t.n))
+		text = t.weight.many
 	}
+	text = strings.ReplaceAll(text, "{n}", strconv.Itoa(t.n))
 	return strings.ReplaceAll(text, "{what}", t.what)
 }
 

@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// brief is what a person wrote into a field, no longer than a reason may be.
+func brief(s string) string {
+	const most = 80
+	if short := clip(s, most); short != s {
+		return short + "…"
+	}
+	return s
+}
+
 // money says a budget: "$300,000 to $500,000", "up to $500,000", "from $300,000".
 func money(low, high float64) string {
 	switch {

@@ -191,10 +191,12 @@ func wrote(f *Facts, t *tally) {
 	}
 }
 
-// tone counts how the last message sounded, on the side that t asks for.
+// tone counts how the last message sounded, on the side that t asks for. A
+// refusal after a friendly word leaves nothing of it; after an unhappy one it
+// takes nothing back, or it could raise a score.
 func tone(f *Facts, t *tally) {
 	m := f.lastSpoken()
-	if m == nil {
+	if m == nil || t.sign > 0 && m != f.lastInbound() {
 		return
 	}
 	if size := hundredths(m.Sentiment) * t.sign; size > 0 {
@@ -222,7 +224,7 @@ func timeline(f *Facts, t *tally) {
 func source(f *Facts, t *tally) {
 	name := strings.ToLower(strings.TrimSpace(f.Source))
 	t.add(time.Time{}, t.weight.by[name], f.CreatedBy)
-	t.what = name
+	t.what = strings.TrimSpace(f.Source)
 }
 
 func budgetKnown(f *Facts, t *tally) {
@@ -232,12 +234,12 @@ func budgetKnown(f *Facts, t *tally) {
 
 func propertyType(f *Facts, t *tally) {
 	t.profile(f.PropertyType != "", f.PreferencesBy)
-	t.what = strings.ReplaceAll(f.PropertyType, "_", " ")
+	t.what = brief(strings.ReplaceAll(f.PropertyType, "_", " "))
 }
 
 func locations(f *Facts, t *tally) {
 	t.profile(len(f.Locations) > 0, f.PreferencesBy)
-	t.what = strings.Join(f.Locations[:min(len(f.Locations), 3)], ", ")
+	t.what = brief(strings.Join(f.Locations[:min(len(f.Locations), 3)], ", "))
 }
 
 func dealsWith(status string) func(*Facts, *tally) {
