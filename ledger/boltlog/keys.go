@@ -255,6 +255,18 @@ func (k *keyring) digest(what, text string) (d digest) {
 	return d
 }
 
+// Secret returns 32 bytes that are this ledger's alone, others for each
+// purpose. They follow from the key file, so they are kept and restored with
+// it, and are the same for as long as the ledger lives; from what is sealed, or
+// from a backup without its keys, nobody can tell them.
+func (l *Log) Secret(purpose string) []byte {
+	mac := l.keys.macs.Get().(hash.Hash)
+	defer l.keys.macs.Put(mac)
+	mac.Reset()
+	mac.Write([]byte("secret " + purpose))
+	return mac.Sum(nil)
+}
+
 func (k *keyring) keyDigest(key string) digest   { return k.digest("key ", key) }
 func (k *keyring) subjectDigest(s string) digest { return k.digest("subject ", s) }
 func (k *keyring) personDigest(who string) digest {

@@ -15,8 +15,10 @@
 // unless personal data are asked for.
 //
 // The ledger is read by pages: a reader that is slow, or stops, delays nobody
-// and costs no memory. On disk there is the key of the pseudonyms, and while
-// leads are exported a copy of their view that has no name.
+// and costs no memory. On disk there is nothing but, while leads are exported, a
+// copy of their view that has no name. The key of the pseudonyms follows from
+// the ledger's key file: a restored ledger gives everybody the pseudonym that
+// they had, and what was exported before still joins.
 package export
 
 import (
@@ -113,18 +115,20 @@ type Exporter struct {
 // earlier life left in it, cut off while it copied, is removed at the start.
 const copies = "exports"
 
+// Log is a ledger with a secret of its own, as boltlog's is.
+type Log interface {
+	ledger.Reader
+	Secret(purpose string) []byte
+}
+
 // New returns an exporter for the data directory that log is in, which nobody
 // else has open.
-func New(dataDir string, log ledger.Reader, leads Past) (*Exporter, error) {
-	key, err := ReadKey(dataDir)
-	if err != nil {
-		return nil, fmt.Errorf("the key of the pseudonyms: %w", err)
-	}
+func New(dataDir string, log Log, leads Past) (*Exporter, error) {
 	dir := filepath.Join(dataDir, copies)
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 		return nil, err
 	}
-	return &Exporter{Log: log, Leads: leads, Key: key, Dir: dir}, nil
+	return &Exporter{Log: log, Leads: leads, Key: log.Secret(purpose), Dir: dir}, nil
 }
 
 // Plan is an export that can be made: its range is fixed. Close it.

@@ -2,66 +2,15 @@ package export
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
-	"fmt"
 	"hash"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
-// KeyFile is the name of the pseudonyms' key in the data directory. Who has it
-// can tell whether a pseudonym is a given person's; without it nobody can.
-const KeyFile = "pseudonym.key"
-
-const keySize = 32
-
-// ReadKey returns the key in dir, which it makes once. It is durable on return:
-// a key that a power cut takes away would give everybody another pseudonym.
-func ReadKey(dir string) ([]byte, error) {
-	path := filepath.Join(dir, KeyFile)
-	key, err := os.ReadFile(path)
-	switch {
-	case err == nil && len(key) == keySize:
-		return key, nil
-	case err == nil:
-		return nil, fmt.Errorf("%s has %d bytes, want %d: restore it, or remove it to have new pseudonyms", path, len(key), keySize)
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	}
-	key = make([]byte, keySize)
-	_, _ = rand.Read(key) // never fails
-	return key, writeOnce(path, key)
-}
-
-// writeOnce writes a file that is there whole or not at all.
-func writeOnce(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+// purpose is what the ledger's secret is asked for: who has the answer can tell
+// whether a pseudonym is a given person's; without it nobody can.
+const purpose = "pseudonyms"
 
 // pseudonyms stand for ids and addresses: the same for the same, in every
 // dataset and for as long as the key is. One goroutine may use it.
