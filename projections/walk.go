@@ -9,6 +9,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // Walk folds the leads view from the beginning of a ledger, in a file of its
@@ -66,8 +67,12 @@ const walkPrefix = "walk-"
 // it, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)
 
-// walkBatch is how many entries are folded in one transaction.
-const walkBatch = 512
+// walkBatch is how many entries are folded in one transaction, and unmapEvery
+// after how many of these the pages of the file are unmapped.
+const (
+	walkBatch  = 512
+	unmapEvery = 16
+)
 
 type walk struct {
 	db      *bbolt.DB
@@ -75,10 +80,14 @@ type walk struct {
 	meaning Meaning
 	visit   func(ledger.Entry, LeadAt) error
 	parked  map[string]bool
+	batches int
 }
 
 func (w *walk) fold(batch []ledger.Entry) error {
 	return w.db.Update(func(tx *bbolt.Tx) error {
+		if w.batches++; w.batches%unmapEvery == 0 {
+			unmap(tx)
+		}
 		at := func(contact string) (Lead, bool, error) { return rows{tx}.unmatched(w.meaning, contact) }
 		for _, e := range batch {
 			if e.Subject != "" && w.parked[e.Subject] {
@@ -104,4 +113,13 @@ func (w *walk) apply(tx *bbolt.Tx, e ledger.Entry) (err error) {
 		}
 	}()
 	return w.leads.Apply(tx, e)
+}
+
+// unmap gives the pages of the file that the process has read back to the
+// kernel, which keeps them cached: all of a walk would count as memory of the
+// process. The mapping itself stays, held in its place by tx, and a page that
+// is read again is mapped again.
+func unmap(tx *bbolt.Tx) {
+	start, size := tx.DB().Info().Data, uintptr(tx.Size())
+	_, _, _ = unix.Syscall(unix.SYS_MADVISE, start, size, unix.MADV_DONTNEED) // where it is refused, nothing changes
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections/export"
 )
 
-// mostMemory is what an export may hold, in megabytes that the kernel cannot
-// take back: pages of the ledger's file that were read stand beside them.
+// mostMemory is what an export may hold, in megabytes, pages of files that it
+// has mapped included.
 const mostMemory = 300
 
 // TestExportRate exports each dataset of a large ledger in a process of its
@@ -41,13 +41,13 @@ func TestExportRate(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, events)
 	bare := measured(t, dir, "read", "")
-	t.Logf("%-8s %-7s %7.1f s  %9.0f entries/s  anonymous %4d MB, with pages of files %4d MB", "read", "", bare.seconds, float64(events)/bare.seconds, bare.anonymous, bare.all)
+	t.Logf("%-8s %-7s %7.1f s  %9.0f entries/s  resident %4d MB, of it anonymous %4d MB", "read", "", bare.seconds, float64(events)/bare.seconds, bare.all, bare.anonymous)
 	for _, dataset := range export.Datasets() {
 		for _, format := range export.Formats {
 			m := measured(t, dir, dataset, string(format))
-			t.Logf("%-8s %-7s %7.1f s  1/%-5.1f of the bare read  anonymous %4d MB, with pages of files %4d MB  %d rows", dataset, format, m.seconds, m.seconds/bare.seconds, m.anonymous, m.all, m.rows)
-			if m.anonymous > mostMemory {
-				t.Errorf("%s as %s held %d MB, want at most %d", dataset, format, m.anonymous, mostMemory)
+			t.Logf("%-8s %-7s %7.1f s  1/%-5.1f of the bare read  resident %4d MB, of it anonymous %4d MB  %d rows", dataset, format, m.seconds, m.seconds/bare.seconds, m.all, m.anonymous, m.rows)
+			if m.all > mostMemory {
+				t.Errorf("%s as %s held %d MB, want at most %d", dataset, format, m.all, mostMemory)
 			}
 		}
 	}
