@@ -54,7 +54,8 @@ func (b *batch) plan(e ledger.Entry) error {
 	}
 	ev, err := ghl.ParseEvent(e.Body, e.Meta.Type)
 	if err != nil {
-		return nil // its view parks it; a new version that can read it reads it again
+		b.skip(e) // its view parks it; a version that can read it plans it
+		return nil
 	}
 	lead, ok, err := b.lead(e, ev)
 	if err != nil || lead.Status == projections.StatusDeleted {

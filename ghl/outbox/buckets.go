@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
 	"go.etcd.io/bbolt"
 )
@@ -165,10 +166,16 @@ func (b *buckets) records(s EffectState) ([]*record, error) {
 	return rs, nil
 }
 
-// isRestored reports whether an entry was here before the ledger was restored.
-func (b *buckets) isRestored(id ulid.ULID) bool {
+// isRestored reports whether a request answers what was here before the ledger
+// was restored, or what happened before that and came after: what is told again
+// may have been answered in the days that the backup has not.
+func (b *buckets) isRestored(request ledger.Entry) bool {
 	at := b.facts.Get(restoredKey)
-	return at != nil && id.Compare(ulid.ULID(at)) < 0
+	if at == nil {
+		return false
+	}
+	restored := ulid.ULID(at)
+	return request.Cause.Compare(restored) < 0 || request.Occurred.Before(restored.Timestamp())
 }
 
 // contactKey is a contact in a key that goes on.

@@ -104,7 +104,7 @@ func (d *dispatch) hear(ctx context.Context, e ledger.Entry) error {
 			return err
 		}
 		return d.wakeAll(e.Seq, e.Location)
-	case Requested, Retried:
+	case Requested, Retried, Discarded: // what waited behind a discarded one may be due
 	default:
 		return nil
 	}

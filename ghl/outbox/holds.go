@@ -3,6 +3,7 @@ package outbox
 import (
 	"encoding/binary"
 	"encoding/json"
+	"strings"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
@@ -113,22 +114,26 @@ func pauseKey(location string) []byte {
 const everywhere = "*"
 
 // restored holds messages that may have been sent after the backup was made:
-// their receipts are gone.
+// their receipts are gone. Those that were held or dead in the backup are no
+// exception: a person may have released or retried them since, or their
+// location's hold may have ended.
 func (b *buckets) restored(e ledger.Entry) error {
 	if err := b.facts.Put(restoredKey, e.ID[:]); err != nil {
 		return err
 	}
-	rs, err := b.records(StatePending)
-	if err != nil {
-		return err
-	}
-	for _, r := range rs {
-		if r.Call == CallFields {
-			continue
-		}
-		r.hold(reasonRestored)
-		if err := b.put(r); err != nil {
+	for _, state := range []EffectState{StatePending, StateHeld, StateDead} {
+		rs, err := b.records(state)
+		if err != nil {
 			return err
+		}
+		for _, r := range rs {
+			if r.Call == CallFields {
+				continue
+			}
+			r.hold(strings.TrimSuffix(reasonRestored+"; before that: "+r.Error, "; before that: "))
+			if err := b.put(r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

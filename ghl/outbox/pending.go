@@ -46,7 +46,7 @@ const pendingName = "pending"
 func (Pending) Name() string { return pendingName }
 
 // Version implements projections.Projection.
-func (Pending) Version() int { return 3 }
+func (Pending) Version() int { return 4 }
 
 // Apply implements projections.Projection.
 func (Pending) Apply(view *bbolt.Tx, e ledger.Entry) error {
@@ -119,7 +119,7 @@ func (b *buckets) requested(e ledger.Entry) error {
 	if err := r.read(e); err != nil {
 		return err
 	}
-	if r.State == StatePending && r.Call != CallFields && b.isRestored(e.Cause) {
+	if r.State == StatePending && r.Call != CallFields && b.isRestored(e) {
 		r.hold(reasonRestored)
 	}
 	if err := b.remember(e, r); err != nil {

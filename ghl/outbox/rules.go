@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -156,16 +157,27 @@ func business(name string, c Case) string {
 	case Welcome:
 		return c.Lead.ContactID
 	case Congratulations, ReEngagement:
-		return c.opportunity().ID + ":" + c.Change
+		return named(c, c.opportunity().ID, c.Change)
 	case TourConfirmation, MissedTour:
-		return c.appointment().ID + ":" + startOf(c)
+		return named(c, c.appointment().ID, startOf(c))
 	case FollowUp:
-		return c.appointment().ID
+		return cmp.Or(c.appointment().ID, named(c, "", ""))
 	}
 	if c.Event.Message != nil && c.Event.Message.ID != "" {
 		return c.Event.Message.ID
 	}
 	return ledger.FormatID(c.Entry.ID)
+}
+
+// named is a thing's id, and what of it. One without an id, as a sender may
+// leave it out, is its contact's, by what or else by its time: if all of them
+// were one, only the first contact would ever be written to.
+func named(c Case, id, what string) string {
+	if id == "" {
+		id = "of:" + c.Lead.ContactID
+		what = cmp.Or(what, eventTime(c.Entry, c.Event).UTC().Format(time.RFC3339Nano))
+	}
+	return id + ":" + what
 }
 
 func startOf(c Case) string {

@@ -134,9 +134,10 @@ func (c Clock) Run(ctx context.Context) error {
 const day = 24 * time.Hour
 
 // firstTick is the day after the last tick, if that is not too long ago. A
-// ledger that was never ticked begins today.
+// ledger that was never ticked begins today, and so does one whose last tick is
+// of days to come: the clock was put back.
 func firstTick(last, today time.Time) time.Time {
-	if last.IsZero() {
+	if last.IsZero() || last.UTC().Truncate(day).After(today) {
 		return today
 	}
 	first := last.UTC().Truncate(day).Add(day)
