@@ -81,19 +81,9 @@ func (s *service) storage() any {
 
 // unready says why nothing can be appended, and what an operator should know.
 func (s *service) unready(context.Context) (causes, warnings []string) {
-	if err := s.ledger.Ready(); err != nil {
-		causes = append(causes, err.Error())
-	}
+	causes, warnings = s.storageCauses(), s.viewWarnings()
 	if s.draining.Load() {
 		causes = append(causes, "the service is ending")
-	}
-	for _, v := range s.runner.Status() {
-		if v.Err != "" {
-			warnings = append(warnings, fmt.Sprintf("view %s: %s", v.Name, v.Err))
-		}
-		if v.Parked > 0 {
-			warnings = append(warnings, fmt.Sprintf("view %s: %d entries parked", v.Name, v.Parked))
-		}
 	}
 	if w := s.learning.Warning(); w != "" {
 		warnings = append(warnings, w)

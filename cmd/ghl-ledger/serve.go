@@ -31,8 +31,13 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	for _, w := range c.warnings() {
 		log.Warn(w)
 	}
-	s, err := openService(c.Config, log, leave(log))
+	alerts, err := newAlerts(c.AlertURL, log)
 	if err != nil {
+		return err
+	}
+	s, err := openService(c.Config, log, alerts, leave(log, alerts))
+	if err != nil {
+		alerts.lastOf(err)
 		return storageError(c.DataDir, err)
 	}
 	d, err := c.inheritedOrOpen()
@@ -47,10 +52,12 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 }
 
 // leave ends the process at once when the storage is in doubt: whoever waits
-// for an answer gets none, and sends again. The next start reads the disk.
-func leave(log *slog.Logger) func(error) {
+// for an answer gets none, and sends again. The next start reads the disk. The
+// operators are told first: nobody is answered meanwhile.
+func leave(log *slog.Logger, alerts *alerts) func(error) {
 	return func(err error) {
 		log.Error("storage in doubt: leaving without an answer", "err", err)
+		alerts.lastOf(err)
 		os.Exit(exitStorageDoubt)
 	}
 }

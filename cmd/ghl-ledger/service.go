@@ -62,12 +62,9 @@ var meaning = projections.Meaning{Text: scoring.ReadText, Preferences: scoring.R
 
 // openService opens the ledger and wires the rooms. doubt is called when the
 // storage is in doubt, before anybody is answered; it should not return.
-func openService(cfg Config, log *slog.Logger, doubt func(error)) (s *service, err error) {
-	s = &service{cfg: cfg, log: log}
+func openService(cfg Config, log *slog.Logger, alerts *alerts, doubt func(error)) (s *service, err error) {
+	s = &service{cfg: cfg, log: log, alerts: alerts}
 	if err := s.useSecrets(cfg); err != nil {
-		return nil, err
-	}
-	if s.alerts, err = newAlerts(cfg.AlertURL, log); err != nil {
 		return nil, err
 	}
 	templates, err := readTemplates(cfg.DataDir)

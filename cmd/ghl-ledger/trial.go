@@ -44,13 +44,17 @@ func newTrial(ctx context.Context, dir string, log *slog.Logger, wellKnown bool)
 	t.cfg.AdminToken, t.cfg.APIKey = secret(), "pit-"+secret()
 	t.cfg.LocationID = []string{trialLocation}
 	t.cfg.DataDir, t.cfg.MinFreeDisk = filepath.Join(dir, "data"), 0
+	alerts, err := newAlerts(t.cfg.AlertURL, log)
+	if err != nil {
+		return nil, err
+	}
 	if err := t.listen(wellKnown); err != nil {
 		return nil, err
 	}
 	if err := t.startSandbox(log); err != nil {
 		return nil, errors.Join(err, t.doors.Close())
 	}
-	if t.service, err = openService(t.cfg, log, leave(log)); err != nil {
+	if t.service, err = openService(t.cfg, log, alerts, leave(log, alerts)); err != nil {
 		return nil, errors.Join(err, t.doors.Close(), t.remote.Close())
 	}
 	ctx, t.stop = context.WithCancel(ctx)
