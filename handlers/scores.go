@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"time"
 
@@ -94,8 +95,12 @@ func (a *api) causeOf(r *http.Request, id string) (kind, text string, err error)
 	if err != nil {
 		return "", "", err
 	}
-	if text = wideCauses[e.Kind]; text == "" {
+	var d projections.ModelDecision
+	switch text = wideCauses[e.Kind]; {
+	case text == "":
 		text = "Something else happened"
+	case e.Kind == projections.KindModelPromoted && json.Unmarshal(e.Body, &d) == nil && d.By == projections.ByCardFile:
+		text = "The points card was changed"
 	}
 	return e.Kind, text, nil
 }
@@ -113,7 +118,7 @@ func (a *api) scoreAt(r *http.Request, seq ledger.Seq) (scoreView, error) {
 	}
 	v.Scored = &s
 	if s.Previous != nil {
-		delta := s.Value - *s.Previous
+		delta := math.Round((s.Value-*s.Previous)*100) / 100 // else 73.4-60 is 13.400000000000006
 		v.Delta = &delta
 	}
 	return v, nil

@@ -1,10 +1,14 @@
 package projections
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+
+	"github.com/enterprisehub/ghl-ledger/ghl"
 )
 
 // foldOwn folds an entry that the service wrote itself.
@@ -108,10 +112,35 @@ func (f *leadFold) foldRequest() (string, error) {
 		}
 		maps.Copy(f.row.Asked, request.Fields)
 	}
+	text := "Asked GoHighLevel to " + asked(request.Kind, request.Via)
 	if len(request.Fields) > 0 {
-		return "Asked GoHighLevel to set " + strings.Join(sortedKeys(request.Fields), ", "), nil
+		text = "Asked GoHighLevel to set " + ourNames(request.Fields)
 	}
-	return strings.TrimSpace("Asked for " + request.Kind + " " + request.Via), nil
+	if request.DryRun {
+		text += " (dry run: not sent)"
+	}
+	return text, nil
+}
+
+// asked says what an effect without fields is to do.
+func asked(kind, via string) string {
+	sequence, ok := strings.CutPrefix(kind, "sequence.")
+	if !ok {
+		return "make a task"
+	}
+	words := map[string]string{"email": "by e-mail", "sms": "by SMS", "reply": "as a reply"}[via]
+	return "send the " + strings.ReplaceAll(sequence, "_", " ") + " message " + cmp.Or(words, "by a workflow")
+}
+
+// ourNames are the fields as people see them at GoHighLevel.
+func ourNames(fields map[string]any) string {
+	names := sortedKeys(fields)
+	for i, key := range names {
+		if at := slices.IndexFunc(ghl.OurFields, func(d ghl.Definition) bool { return d.Key == key }); at >= 0 {
+			names[i] = ghl.OurFields[at].Name
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func (f *leadFold) foldReceipt() (string, error) {
@@ -123,7 +152,7 @@ func (f *leadFold) foldReceipt() (string, error) {
 		put(&f.row.Written, name, v, f.s)
 	}
 	if len(receipt.Fields) > 0 {
-		return "GoHighLevel has " + strings.Join(sortedKeys(receipt.Fields), ", "), nil
+		return "GoHighLevel has " + ourNames(receipt.Fields), nil
 	}
 	return "Delivered", nil
 }

@@ -168,6 +168,34 @@ func TestLeadOfTheSeedsStory(t *testing.T) {
 	})
 }
 
+// TestTimelineInWords: a person reads a lead's timeline, so no code stands in it.
+func TestTimelineInWords(t *testing.T) {
+	for _, tt := range []struct{ kind, body, want string }{
+		{"effect.requested", `{"kind":"contact.update","fields":{"ai_score":50,"next_action":"Call now"}}`, "Asked GoHighLevel to set AI Score, Next Action"},
+		{"effect.requested", `{"kind":"contact.update","fields":{"ai_score":50},"dry_run":true}`, "Asked GoHighLevel to set AI Score (dry run: not sent)"},
+		{"effect.requested", `{"kind":"sequence.auto_response","via":"reply"}`, "Asked GoHighLevel to send the auto response message as a reply"},
+		{"effect.requested", `{"kind":"sequence.welcome","via":"workflow:wf_1"}`, "Asked GoHighLevel to send the welcome message by a workflow"},
+		{"effect.requested", `{"kind":"task.create"}`, "Asked GoHighLevel to make a task"},
+		{"effect.delivered", `{"fields":{"churn_risk":0.12}}`, "GoHighLevel has Churn Risk"},
+		{"opportunity.created", `,"opportunity_id":"o1","name":"9 Elm - Buyer","property_address":"9 Elm","value":425000`, "Opportunity created: 9 Elm - Buyer for $425,000"},
+		{"opportunity.won", `,"opportunity_id":"o1","property_address":"9 Elm"`, "Opportunity won: 9 Elm"},
+	} {
+		inWorld(t, func(w *world) {
+			if strings.HasPrefix(tt.kind, "effect.") {
+				w.say(1, "contact.created", created)
+				w.own(tt.kind, tt.body)
+			} else {
+				w.say(1, tt.kind, tt.body)
+			}
+			w.lead() // waits until all is folded
+			moments, _, err := w.leads.Timeline("c1", 0, 9)
+			if err != nil || moments[len(moments)-1].Text != tt.want {
+				w.Errorf("%s %s reads %+v, %v; want %q", tt.kind, tt.body, moments, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestLeadIsNotScoredYet(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.say(1, "contact.created", created)

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -91,11 +92,11 @@ func fieldNames(changed map[string]any) []string {
 
 func describeOpportunity(ev ghl.Event) string {
 	text, o := sentence(string(ev.Type)), ev.Opportunity
-	if name := deref(o.PropertyAddress) + deref(o.Name); name != "" {
+	if name := cmp.Or(deref(o.Name), deref(o.PropertyAddress)); name != "" {
 		text += ": " + shorten(name)
 	}
 	if o.Value != nil {
-		text += " for " + grouped(*o.Value)
+		text += " for $" + grouped(*o.Value)
 	}
 	if o.Reason != nil {
 		text += " (" + shorten(*o.Reason) + ")"

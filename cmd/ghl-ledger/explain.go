@@ -49,7 +49,7 @@ type scored struct {
 // scoreRow is one score as a line of the history.
 type scoreRow struct {
 	Recorded time.Time `json:"recorded"`
-	Score    *float64  `json:"score"`
+	Score    *points   `json:"score"`
 	Delta    string    `json:"by"`
 	Quality  string    `json:"quality"`
 	Why      string    `json:"why"`
@@ -103,7 +103,7 @@ func (s *scored) print(con *console) error {
 }
 
 func byWeight(reasons []leadReason) {
-	slices.SortStableFunc(reasons, func(a, b leadReason) int { return cmp.Compare(abs(b.Points), abs(a.Points)) })
+	slices.SortStableFunc(reasons, func(a, b leadReason) int { return cmp.Compare(abs(float64(b.Points)), abs(float64(a.Points))) })
 }
 
 // printRisks prints the parts of a risk, in hundredths of a chance.
@@ -115,7 +115,7 @@ func printRisks(con *console, reasons []leadReason) error {
 	}
 	rows := make([]row, len(reasons))
 	for i, r := range reasons {
-		rows[i] = row{fmt.Sprintf("%+.0f", 100*r.Points), r.Text, r.Event}
+		rows[i] = row{fmt.Sprintf("%+.0f", 100*float64(r.Points)), r.Text, r.Event}
 	}
 	return printList(con, "table", rows)
 }
@@ -128,7 +128,7 @@ func printScores(con *console, views []scoreView) error {
 			rows[i].Delta = fmt.Sprintf("%+.2f", *v.Delta)
 		}
 		if v.Scored != nil {
-			rows[i].Score, rows[i].Quality = &v.Scored.Score, v.Scored.Quality
+			rows[i].Score, rows[i].Quality = new(points(v.Scored.Score)), v.Scored.Quality
 		}
 	}
 	return printList(con, "table", rows)

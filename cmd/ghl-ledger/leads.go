@@ -82,7 +82,7 @@ type leadRow struct {
 	Contact string   `json:"contact_id" head:"contact"`
 	Name    string   `json:"name"`
 	Status  string   `json:"status"`
-	Score   *float64 `json:"score"`
+	Score   *points  `json:"score"`
 	Quality string   `json:"quality"`
 	Churn   *float64 `json:"churn_risk"`
 	Next    firstDo  `json:"recommended_actions" head:"next action"`
@@ -131,10 +131,16 @@ func (leadsShowCmd) Help() string {
 
 // leadReason is one part of a score.
 type leadReason struct {
-	Points float64 `json:"points"`
-	Text   string  `json:"text"`
-	Event  string  `json:"event_id" head:"event"`
+	Points points `json:"points"`
+	Text   string `json:"text"`
+	Event  string `json:"event_id" head:"event"`
 }
+
+// points are a score or a part of one, as a cell: always with two decimals, so
+// that a column can be added up by eye.
+type points float64
+
+func (p points) String() string { return fmt.Sprintf("%.2f", float64(p)) }
 
 // leadView is a lead as leads show prints it.
 type leadView struct {
@@ -148,7 +154,7 @@ type leadView struct {
 	Tags        []string     `json:"tags"`
 	OptedOut    bool         `json:"opted_out"`
 	OptedOutBy  string       `json:"opted_out_by"`
-	Score       *float64     `json:"score"`
+	Score       *points      `json:"score"`
 	Confidence  *float64     `json:"confidence"`
 	Basis       string       `json:"confidence_basis"`
 	Quality     string       `json:"quality"`
@@ -199,15 +205,15 @@ func (c *leadsShowCmd) Run(ctx context.Context, con *console) error {
 
 func (v *leadView) print(con *console) error {
 	p := v.Preferences
-	budget := ""
-	if p.BudgetMin > 0 || p.BudgetMax > 0 {
-		budget = fmt.Sprintf("%.0f to %.0f", p.BudgetMin, p.BudgetMax)
+	move := ""
+	if p.Months != nil {
+		move = scoring.TimelineInWords(*p.Months)
 	}
 	printFields(con, field{"contact", v.Contact}, field{"location", v.Location}, field{"name", v.Name}, field{"email", v.Email},
 		field{"phone", v.Phone}, field{"source", v.Source}, field{"status", v.Status}, field{"tags", strings.Join(v.Tags, ", ")},
 		field{"opted out", v.OptedOut}, field{"opted out by", v.OptedOutBy}, field{"score", v.Score}, field{"quality", v.Quality},
 		field{"confidence", v.Confidence}, field{"which is", scoring.BasisInWords(v.Basis)}, field{"churn risk", v.Churn}, field{"win probability", v.Win},
-		field{"scored by", scoring.NameOf(v.Model)}, field{"budget", budget}, field{"months", p.Months}, field{"looks for", strings.ReplaceAll(p.Type, "_", " ")},
+		field{"scored by", scoring.NameOf(v.Model)}, field{"budget", scoring.BudgetInWords(p.BudgetMin, p.BudgetMax)}, field{"moves", move}, field{"looks for", strings.ReplaceAll(p.Type, "_", " ")},
 		field{"in", strings.Join(p.Locations, ", ")}, field{"created", v.Created}, field{"updated", v.Updated}, field{"as of", v.AsOf})
 	for _, part := range []struct {
 		title string

@@ -157,6 +157,11 @@ func (p *process) shown(t *testing.T) {
 	if code.MatchString(inWords(string(out))) || strings.Contains(string(out), "card:") {
 		t.Errorf("leads show shows a code:\n%s", out)
 	}
+	for _, m := range list[struct{ Text string }](p, "/api/v1/leads/contact_xxx/timeline") {
+		if m.Text == "" || code.MatchString(inWords(m.Text)) {
+			t.Errorf("the timeline shows a code: %q", m.Text)
+		}
+	}
 }
 
 // explained checks the history as a person asks for it.
@@ -165,12 +170,16 @@ func (p *process) explained(t *testing.T, scores int) {
 	history := list[struct {
 		Cause     string
 		CauseText string `json:"cause_text"`
+		Delta     *float64
 		Scored    *struct{ Score float64 }
 	}](p, "/api/v1/leads/contact_xxx/scores")
 	if len(history) != scores {
 		t.Fatalf("%d scores in the history, want %d", len(history), scores)
 	}
 	for _, h := range history {
+		if d := h.Delta; d != nil && *d != math.Round(*d*100)/100 {
+			t.Errorf("a score moved by %v: want two decimals", *d)
+		}
 		if h.Cause == "" || h.CauseText == "" || code.MatchString(h.CauseText) || h.Scored == nil {
 			t.Errorf("a score that does not say what moved it: %+v", h)
 		}

@@ -108,7 +108,7 @@ func trouble(err error) page {
 var funcs = template.FuncMap{
 	"ago": ago, "at": clock, "day": day, "due": due, "short": short, "num": number, "score": score, "signed": signed, "percent": percent,
 	"bytes": bytesText, "pretty": pretty, "seg": url.PathEscape, "query": query, "title": title, "plural": plural, "joined": joined,
-	"list": func(items ...string) []string { return items }, "value": value, "model": scoring.NameOf,
+	"list": func(items ...string) []string { return items }, "value": value, "model": scoring.NameOf, "budget": scoring.BudgetInWords, "move": scoring.TimelineInWords,
 }
 
 // ago says how long ago it was, in the largest unit that fits.

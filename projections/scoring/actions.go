@@ -221,7 +221,7 @@ func (p *plan) sendListings() {
 	}
 	var because []string
 	if f.BudgetMin > 0 || f.BudgetMax > 0 {
-		because = append(because, "Named a budget: "+money(f.BudgetMin, f.BudgetMax))
+		because = append(because, "Named a budget: "+BudgetInWords(f.BudgetMin, f.BudgetMax))
 	}
 	if f.PropertyType != "" {
 		because = append(because, "Looks for: "+brief(strings.ReplaceAll(f.PropertyType, "_", " ")))

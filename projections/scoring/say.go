@@ -15,8 +15,9 @@ func brief(s string) string {
 	return s
 }
 
-// money says a budget: "$300,000 to $500,000", "up to $500,000", "from $300,000".
-func money(low, high float64) string {
+// BudgetInWords says a budget: "$300,000 to $500,000", "up to $500,000", "from $300,000",
+// and nothing where it is not known.
+func BudgetInWords(low, high float64) string {
 	switch {
 	case low > 0 && high > 0 && low != high:
 		return dollars(low) + " to " + dollars(high)
@@ -24,8 +25,10 @@ func money(low, high float64) string {
 		return "about " + dollars(high)
 	case high > 0:
 		return "up to " + dollars(high)
+	case low > 0:
+		return "from " + dollars(low)
 	}
-	return "from " + dollars(low)
+	return ""
 }
 
 func dollars(x float64) string {
@@ -41,8 +44,8 @@ func dollars(x float64) string {
 	return string(out)
 }
 
-// months says a timeline: "at once", "within 3 months", "in 18 months".
-func months(n float64) string {
+// TimelineInWords says a timeline: "at once", "within 3 months", "in 18 months".
+func TimelineInWords(n float64) string {
 	m := int(math.Ceil(min(n, 1200)))
 	switch {
 	case n <= 0.5:

@@ -218,7 +218,7 @@ func timeline(f *Facts, t *tally) {
 		return
 	}
 	t.add(time.Time{}, t.weight.step(*f.TimelineMonths), f.PreferencesBy)
-	t.what = months(*f.TimelineMonths)
+	t.what = TimelineInWords(*f.TimelineMonths)
 }
 
 func source(f *Facts, t *tally) {
@@ -229,7 +229,7 @@ func source(f *Facts, t *tally) {
 
 func budgetKnown(f *Facts, t *tally) {
 	t.profile(f.BudgetMax > 0 || f.BudgetMin > 0, f.PreferencesBy)
-	t.what = money(f.BudgetMin, f.BudgetMax)
+	t.what = BudgetInWords(f.BudgetMin, f.BudgetMax)
 }
 
 func propertyType(f *Facts, t *tally) {
