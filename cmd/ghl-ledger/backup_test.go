@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
@@ -39,15 +41,25 @@ func TestBackupAndRestore(t *testing.T) {
 	step(exitDone, "restored to", "restore", file, "--data", restoredTo)
 	step(exitDone, "sound: 4 entries", "verify", "--data", restoredTo)
 	step(exitUsage, "not empty", "restore", file, "--data", restoredTo)
-	step(exitUsage, "no such file", "restore", filepath.Join(to, "b.bkup"), "--data", empty(), "--keys", file+".keys")
-	step(exitUsage, "--keys says where", "restore", filepath.Join(t.TempDir(), "b.bkup"), "--data", empty())
+	step(exitUsage, "the backup: open", "restore", filepath.Join(to, "b.bkup"), "--data", empty(), "--keys", file+".keys")
+	step(exitUsage, "the key file: stat "+file+".no: no such file or directory: --keys says where it is", "restore", file, "--data", empty(), "--keys", file+".no")
+	alone := filepath.Join(t.TempDir(), "b.bkup")
+	if err := os.Link(file, alone); err != nil {
+		t.Fatal(err)
+	}
+	step(exitUsage, "b.bkup.keys is not there: --keys says where", "restore", alone, "--data", empty())
 	if err := os.Truncate(file, 500); err != nil {
 		t.Fatal(err)
 	}
 	refused := empty()
 	step(exitNo, "cut short", "restore", file, "--data", refused)
-	if left, err := os.ReadDir(refused); err == nil && len(left) > 0 {
-		t.Errorf("a refused restore left %v", left)
+	if _, err := os.Stat(refused); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a refused restore left its directory: %v", err)
+	}
+	there := t.TempDir()
+	step(exitNo, "cut short", "restore", file, "--data", there)
+	if left, err := os.ReadDir(there); err != nil || len(left) > 0 {
+		t.Errorf("a refused restore left %v, %v of a directory that was there", left, err)
 	}
 }
 
@@ -63,6 +75,49 @@ func TestBackupToStdout(t *testing.T) {
 	if code := run(t.Context(), []string{"restore", "-", "--keys", keys, "--data", into}, nil, &out, &told, &told); code != exitDone {
 		t.Fatalf("exit %d: %s", code, told.String())
 	}
+}
+
+// TestBackupToStdoutSays where the keys are, which are not in the stream, and
+// leaves those alone that are there: they may be another backup's only ones.
+func TestBackupToStdoutSays(t *testing.T) {
+	dir, keys := someLedger(t), filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("of another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{nil, exitDone, "`ghl-ledger backup - --keys FILE`"},
+		{[]string{"--output", "json"}, exitDone, "`ghl-ledger backup - --keys FILE`"},
+		{nil, exitDone, "not looked into: 3 bodies"},
+		{[]string{"--keys", keys}, exitUsage, "is there already"},
+		{[]string{"--keys", keys + ".new.keys"}, exitDone, "restore - --keys " + keys + ".new.keys"},
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"backup", "-", "--ledger-data-dir", dir}, test.args...)
+		if code := run(t.Context(), args, nil, nil, &out, &errs); code != test.code || !strings.Contains(errs.String(), test.says) {
+			t.Errorf("%v: exit %d, want %d, saying %q:\n%s", args, code, test.code, test.says, errs.String())
+		}
+	}
+	if b, err := os.ReadFile(keys); err != nil || string(b) != "of another" {
+		t.Errorf("the keys that were there are %q, %v", b, err)
+	}
+}
+
+// TestBackupRate: only the entries are slowed, not half a megabyte of keys.
+func TestBackupRate(t *testing.T) {
+	dir, to := someLedger(t), filepath.Join(t.TempDir(), "slow")
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		if code, out := command(t, "backup", to, "--rate", "1KiB", "--ledger-data-dir", dir); code != exitDone {
+			t.Fatalf("exit %d: %s", code, out)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("a backup of three entries at 1 KiB a second took %v", took)
+		}
+	})
 }
 
 // brokenCopier fails, or sends half of a backup as if it were whole.
@@ -96,7 +151,7 @@ func TestScheduledBackups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, err := b.list()
+	list, err := b.list(start.Add(9 * time.Hour))
 	if err != nil || len(list) != 2 || !list[1].Equal(start.Add(3*time.Hour)) {
 		t.Errorf("kept %v, %v, want the last two", list, err)
 	}
@@ -141,7 +196,7 @@ func TestBackupsOfAnotherLedger(t *testing.T) {
 	if err := first.make(t.Context(), logtest.Start); err != nil {
 		t.Fatal(err)
 	}
-	if err := scheduled().make(t.Context(), logtest.Start.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "keys of another ledger") {
+	if err := scheduled().make(t.Context(), logtest.Start.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "key file of another ledger") {
 		t.Errorf("the backup of another ledger: %v, want a refusal", err)
 	}
 	if code, out := command(t, "restore", first.path(logtest.Start), "--data", filepath.Join(t.TempDir(), "new")); code != exitDone {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 )
 
 // backups makes a backup of the ledger every so often: DIR/ledger-TIME.bkup.
@@ -22,7 +23,8 @@ type backups struct {
 	from  copier
 	dir   string
 	every time.Duration
-	keep  int // how many stay; 0: all
+	keep  int      // how many stay; 0: all
+	of    [16]byte // the ledger's id: backups of another are let be; zeros: of any
 	log   *slog.Logger
 	alert func(title, text string)
 
@@ -45,7 +47,7 @@ func (b *backups) Run(ctx context.Context) error {
 	if b.every == 0 || b.dir == "" {
 		return nil
 	}
-	if list, err := b.list(); err == nil && len(list) > 0 {
+	if list, err := b.list(time.Now()); err == nil && len(list) > 0 && !list[len(list)-1].After(time.Now()) {
 		b.newest.Store(list[len(list)-1].Unix())
 	}
 	next := time.Unix(b.newest.Load(), 0).Add(b.every)
@@ -72,6 +74,9 @@ func (b *backups) make(ctx context.Context, now time.Time) error {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return err
 	}
+	if err := syncFolder(filepath.Dir(b.dir)); err != nil { // where it was made just now
+		return err
+	}
 	path := b.path(now)
 	r, err := copyJob{from: b.from, path: path, keys: filepath.Join(b.dir, sharedKeys), perSecond: scheduledRate}.run(ctx)
 	if err != nil {
@@ -82,15 +87,16 @@ func (b *backups) make(ctx context.Context, now time.Time) error {
 	}
 	b.newest.Store(now.Unix())
 	b.log.Info("backup made and verified", "path", path, "seq", r.Head.Seq, "took", time.Since(now).Round(time.Millisecond))
-	return b.prune()
+	return b.prune(now)
 }
 
 func (b *backups) path(at time.Time) string {
 	return filepath.Join(b.dir, backupPrefix+at.UTC().Format(backupTime)+backupSuffix)
 }
 
-func (b *backups) prune() error {
-	list, err := b.list()
+// prune removes the oldest, never the one that was just made.
+func (b *backups) prune(now time.Time) error {
+	list, err := b.list(now)
 	if err != nil || b.keep == 0 || len(list) <= b.keep {
 		return err
 	}
@@ -102,8 +108,10 @@ func (b *backups) prune() error {
 	return nil
 }
 
-// list returns when the backups in the folder were begun, oldest first.
-func (b *backups) list() (times []time.Time, err error) {
+// list returns when the backups of this ledger in the folder were begun, oldest
+// first. One from after now was made while the clock was wrong: it comes first,
+// or it would be kept in the place of all that are newer.
+func (b *backups) list(now time.Time) (times []time.Time, err error) {
 	found, err := os.ReadDir(b.dir)
 	if err != nil {
 		return nil, err
@@ -111,12 +119,27 @@ func (b *backups) list() (times []time.Time, err error) {
 	for _, f := range found {
 		name, ok := strings.CutPrefix(f.Name(), backupPrefix)
 		name, ended := strings.CutSuffix(name, backupSuffix)
-		if at, err := time.Parse(backupTime, name); ok && ended && err == nil {
+		at, err := time.Parse(backupTime, name)
+		if ok && ended && err == nil && b.ours(f.Name()) {
 			times = append(times, at)
 		}
 	}
-	slices.SortFunc(times, time.Time.Compare)
+	slices.SortFunc(times, func(x, y time.Time) int {
+		switch future := x.After(now); {
+		case future == y.After(now):
+			return x.Compare(y)
+		case future:
+			return -1
+		}
+		return 1
+	})
 	return times, nil
+}
+
+// ours says whether a file is a backup of this ledger.
+func (b *backups) ours(name string) bool {
+	id, ok := boltlog.BackupID(filepath.Join(b.dir, name))
+	return ok && (id == b.of || b.of == [16]byte{})
 }
 
 // at returns when the newest verified backup was begun; zero if there is none.

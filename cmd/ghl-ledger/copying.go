@@ -54,68 +54,79 @@ type copyJob struct {
 }
 
 // run makes the backup. Both files get their names once they are flushed and
-// the entries were verified with the keys, as the disk has them; if anything is
-// wrong nothing new stays.
+// the entries were verified with the keys, as the disk has them; until then
+// nothing new stays, and the keys of older backups are as they were.
 func (j copyJob) run(ctx context.Context) (r boltlog.Report, err error) {
-	temp, keysTemp := j.path+".new", j.keys+".new"
 	defer func() {
 		if err != nil || !r.Sound() {
-			err = errors.Join(err, removeIfThere(temp), removeIfThere(keysTemp))
+			err = errors.Join(err, removeIfThere(j.path+tempSuffix), removeIfThere(j.keys+tempSuffix))
 		}
 	}()
-	if err := j.write(ctx, temp, j.from.Backup); err != nil {
+	r, err = j.copied(ctx)
+	for range 2 {
+		if err != nil || r.GoneSince == 0 {
+			break
+		}
+		r, err = j.copied(ctx) // somebody was erased between the two copies, which the entries' does not say
+	}
+	switch {
+	case err != nil || !r.Sound():
+		return r, err
+	case r.GoneSince > 0: // they would count as erased, and replace a file that still has them
+		return r, fmt.Errorf("%d of the ledger's keys are gone though nobody destroyed them: `ghl-ledger verify` names the entries; the key file of the newest backup has them", r.GoneSince)
+	}
+	return r, j.name()
+}
+
+const tempSuffix = ".new"
+
+// copied makes both files under temporary names and verifies them.
+func (j copyJob) copied(ctx context.Context) (r boltlog.Report, err error) {
+	slow := func(ctx context.Context, w io.Writer) error { return j.from.Backup(ctx, j.slowed(ctx, w)) }
+	if err := write(ctx, j.path+tempSuffix, slow); err != nil {
 		return r, err
 	}
 	// After the entries, so that no entry is newer than the keys.
-	if err := j.write(ctx, keysTemp, j.from.BackupKeys); err != nil {
+	if err := write(ctx, j.keys+tempSuffix, j.from.BackupKeys); err != nil {
 		return r, err
 	}
-	if r, err = verifyBackupFile(ctx, temp, keysTemp, j.progress); err != nil || !r.Sound() {
-		return r, err
-	}
-	if err := sameLedger(keysTemp, j.keys); err != nil {
-		return r, err
-	}
-	if err := os.Rename(keysTemp, j.keys); err != nil {
-		return r, err
-	}
-	if err := os.Rename(temp, j.path); err != nil {
-		return r, err
-	}
-	return r, errors.Join(syncFolder(filepath.Dir(j.keys)), syncFolder(filepath.Dir(j.path)))
+	return verifyBackupFile(ctx, j.path+tempSuffix, j.keys+tempSuffix, j.progress)
 }
 
-// sameLedger refuses to put keys in the place of another ledger's: with a new
-// data directory and the old folder of backups, the first backup would make
-// all of them unreadable.
-func sameLedger(keys, old string) error {
-	var heads [2][32]byte // of each: what it is, its version, the ledger's id
-	for i, path := range []string{keys, old} {
-		f, err := os.Open(path)
-		if i == 1 && errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		_, err = io.ReadFull(f, heads[i][:])
-		if err := errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
+// name gives both files their names, the keys first: they open all backups
+// there are, while entries without their keys are nothing. A key file that has
+// not all the keys of the one in its place would make older backups unreadable,
+// so that one stays, and the entries get no name either.
+func (j copyJob) name() error {
+	if err := nameKeys(j.keys); err != nil {
+		return err
 	}
-	if heads[0] != heads[1] {
-		return fmt.Errorf("%s has the keys of another ledger, without which its backups cannot be read: name another folder, or move those backups away with their keys", old)
+	if err := os.Rename(j.path+tempSuffix, j.path); err != nil {
+		return err
 	}
-	return nil
+	return syncFolder(filepath.Dir(j.path))
+}
+
+// nameKeys puts a key file in the place of an older copy, durably.
+func nameKeys(path string) error {
+	if err := boltlog.KeysSucceed(path+tempSuffix, path); errors.Is(err, boltlog.ErrKeys) {
+		return fmt.Errorf("%w: backups there may need it: name another folder, or move them away with it", err)
+	} else if err != nil {
+		return err
+	}
+	if err := os.Rename(path+tempSuffix, path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
 }
 
 // write makes one flushed file.
-func (j copyJob) write(ctx context.Context, path string, copyTo func(context.Context, io.Writer) error) error {
+func write(ctx context.Context, path string, copyTo func(context.Context, io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	err = copyTo(ctx, j.slowed(ctx, f))
+	err = copyTo(ctx, f)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -88,21 +88,39 @@ func (c *restoreCmd) said(r boltlog.Report) ledger.Draft {
 
 // open opens the backup and finds its keys.
 func (c *restoreCmd) open(con *console) (io.ReadCloser, error) {
-	if c.File == "-" {
-		if c.Keys == "" {
-			return nil, errors.New("restore from standard input: --keys says where the key file is")
+	in := io.NopCloser(con.in)
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, fmt.Errorf("the backup: %w", err)
 		}
-		return io.NopCloser(con.in), nil
+		in = f
 	}
-	for _, keys := range []string{c.File + ".keys", filepath.Join(filepath.Dir(c.File), sharedKeys)} {
-		if _, err := os.Stat(keys); err == nil && c.Keys == "" {
-			c.Keys = keys
+	if err := c.findKeys(); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+// findKeys looks for the key file where it may be, and says what to do if it
+// is not there.
+func (c *restoreCmd) findKeys() error {
+	if c.Keys == "" && c.File != "-" {
+		for _, keys := range []string{c.File + ".keys", filepath.Join(filepath.Dir(c.File), sharedKeys)} {
+			if _, err := os.Stat(keys); err == nil {
+				c.Keys = keys
+				return nil
+			}
 		}
+		return fmt.Errorf("%s.keys is not there: --keys says where the key file is, without which no body can be read", c.File)
 	}
 	if c.Keys == "" {
-		return nil, fmt.Errorf("%s.keys is not there: --keys says where the key file is, without which no body can be read", c.File)
+		return errors.New("restore from standard input: --keys says where the key file is")
 	}
-	return os.Open(c.File)
+	if _, err := os.Stat(c.Keys); err != nil {
+		return fmt.Errorf("the key file: %w: --keys says where it is; without it no body can be read", err)
+	}
+	return nil
 }
 
 func (c *restoreCmd) tell(w io.Writer, r boltlog.Report) error {

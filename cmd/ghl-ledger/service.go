@@ -80,7 +80,7 @@ func openService(cfg Config, log *slog.Logger, alerts *alerts, doubt func(error)
 			err = errors.Join(err, s.ledger.Close())
 		}
 	}()
-	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, log: log, alert: s.alert}
+	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, of: s.ledger.ID(), log: log, alert: s.alert}
 	s.runner, err = openViews(cfg.DataDir, s.ledger, log)
 	if err != nil {
 		return nil, err

@@ -24,9 +24,14 @@ func (verifyCmd) Help() string {
 	return `Reads every entry: checksum, place, chain and key; that its body opens or was
 erased; the head against its witness, and every page that leads to them.
 
+It needs the key file beside the ledger: without it nobody can read a body, and
+it says what it could check nevertheless. A backup is verified by
+ghl-ledger restore FILE --dry-run.
+
 Exit codes:
   0   sound
-  1   not sound: the entries are named, and what is still sound
+  1   not sound: the entries are named, what is still sound, and what could not
+      be looked at
   2   could not look
 
 Examples:
@@ -46,7 +51,7 @@ func (c *verifyCmd) Run(ctx context.Context, con *console) error {
 		err = v.print(con.out)
 	}
 	if err == nil && !v.Sound {
-		err = answerNo{errors.New("the ledger is not sound: stop the service and restore a backup, or ask us with this report")}
+		err = answerNo{v.advice()}
 	}
 	return err
 }
@@ -84,6 +89,7 @@ type verdict struct {
 	Whole     ledger.Seq `json:"whole"`      // entries that are sound
 	SoundUpTo ledger.Seq `json:"sound_upto"` // all up to here are
 	Erased    ledger.Seq `json:"erased"`
+	Unopened  ledger.Seq `json:"unopened"` // bodies not looked at, for want of the keys
 	Bytes     int64      `json:"bytes"`
 	Head      string     `json:"head"`
 	Hash      string     `json:"hash"`
@@ -104,12 +110,12 @@ type fault struct {
 
 func verdictOf(r boltlog.Report) verdict {
 	v := verdict{
-		Sound: r.Sound(), Entries: r.Entries, Whole: r.Whole, SoundUpTo: r.Upto, Erased: r.Erased, Bytes: r.Bytes,
+		Sound: r.Sound(), Entries: r.Entries, Whole: r.Whole, SoundUpTo: r.Upto, Erased: r.Erased, Unopened: r.Unopened, Bytes: r.Bytes,
 		Head: ledger.FormatID(r.Head.ID), Hash: hex.EncodeToString(r.Hash[:]), More: r.More,
 		Faults: []fault{}, Notes: append([]string{}, r.Notes...), ErasedSince: r.ErasedSince,
 	}
 	for _, f := range r.Faults {
-		v.Faults = append(v.Faults, fault{f.First, f.Last, f.String()})
+		v.Faults = append(v.Faults, fault(f))
 	}
 	return v
 }
@@ -122,10 +128,13 @@ func (v verdict) print(w io.Writer) error {
 		p.line("NOT SOUND: %d of %d entries are as they were written, all up to entry %d", v.Whole, v.Entries, v.SoundUpTo)
 	}
 	for _, f := range v.Faults {
-		p.line("  %s", f.What)
+		p.line("  %s", boltlog.Fault(f))
 	}
 	if v.More > 0 {
 		p.line("  and %d more", v.More)
+	}
+	if v.Unopened > 0 {
+		p.line("  not looked into: %d bodies, which are sealed; their checksum, place, chain and key were checked", v.Unopened)
 	}
 	for _, n := range v.Notes {
 		p.line("  note: %s", n)
@@ -134,6 +143,14 @@ func (v verdict) print(w io.Writer) error {
 		p.line("head: %s, hash %s", v.Head, v.Hash)
 	}
 	return p.err
+}
+
+// advice says what to do about a ledger that is not sound.
+func (v verdict) advice() error {
+	if v.Unopened > 0 {
+		return errors.New("the ledger is not sound without its keys: put a copy of its key file beside it as ledger.keys (that of its newest backup will do), and verify again")
+	}
+	return errors.New("the ledger is not sound: stop the service and restore a backup")
 }
 
 // printer remembers the first error of many lines.

@@ -61,6 +61,10 @@ func TestVerifyCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	keyless := someLedger(t)
+	if err := os.Remove(filepath.Join(keyless, "ledger.keys")); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		code int
@@ -70,6 +74,11 @@ func TestVerifyCommand(t *testing.T) {
 		{[]string{"--data", sound, "--output", "json"}, exitDone, `"sound": true`},
 		{[]string{"--data", damaged}, exitNo, "entry 2: its checksum does not match"},
 		{[]string{"--data", damaged, "--output", "json"}, exitNo, `"sound_upto": 1`},
+		{[]string{"--data", damaged, "--output", "json"}, exitNo, `"what": "its checksum does not match"`},
+		{[]string{"--data", keyless}, exitNo, "ledger.keys is not there: without it no body can be read"},
+		{[]string{"--data", keyless}, exitNo, "not looked into: 3 bodies, which are sealed; their checksum, place, chain and key were checked"},
+		{[]string{"--data", keyless}, exitNo, "put a copy of its key file beside it as ledger.keys"},
+		{[]string{"--data", keyless, "--output", "json"}, exitNo, `"unopened": 3`},
 		{[]string{"--data", t.TempDir()}, exitUsage, "no ledger in"},
 		{[]string{"--data", open}, exitUsage, "another process has it open"},
 		{[]string{"--ledger-data-dir", open, "--ledger-url", "http://127.0.0.1:1", "--ledger-admin-token", testToken}, exitUsage, "reach the service"},

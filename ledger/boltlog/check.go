@@ -109,6 +109,7 @@ func (c *checker) body(r *ledger.Record) (err error) {
 	body := r.Body
 	if r.Flags&ledger.Sealed != 0 {
 		if c.keys == nil {
+			c.report.Unopened++
 			return nil
 		}
 		body, err = c.keys.open(r)
@@ -177,6 +178,7 @@ func (c *checker) finish() error {
 
 // nameErased reports whose keys were destroyed since a backup was made.
 func (c *checker) nameErased() {
+	c.report.GoneSince = len(c.since)
 	for _, subject := range c.since {
 		if subject != "" && !slices.Contains(c.report.ErasedSince, subject) {
 			c.report.ErasedSince = append(c.report.ErasedSince, subject)

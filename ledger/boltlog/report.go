@@ -16,6 +16,11 @@ type Report struct {
 	Erased  ledger.Seq    // sound entries whose body's key was destroyed
 	Bytes   int64         // the entries as stored
 
+	// Unopened are entries whose body was not opened, for want of the key file.
+	// Their checksum and chain say that the sealed body is as it was written,
+	// and nobody knows whether it can be read.
+	Unopened ledger.Seq
+
 	Faults []Fault    // what is wrong, at most maxFaults
 	More   int        // how many faults are left out
 	broken ledger.Seq // the first entry that a fault is about
@@ -24,6 +29,10 @@ type Report struct {
 	// ErasedSince are the contacts, by their ids, whose keys were destroyed
 	// after a backup was made.
 	ErasedSince []string
+
+	// GoneSince is how many keys that entries of a backup are sealed with are
+	// gone without a word in the backup: destroyed after it was made, or lost.
+	GoneSince int
 }
 
 // maxFaults bounds a report: a file of garbage has a fault in every entry.

@@ -42,7 +42,12 @@ func Restore(ctx context.Context, dir string, backup io.Reader, keys string, pro
 }
 
 func restore(ctx context.Context, dir string, backup io.Reader, keys string, progress func(done, total ledger.Seq), said func(Report) ledger.Draft) (r Report, err error) {
-	temp := filepath.Join(dir, restoring)
+	temp, top := filepath.Join(dir, restoring), topMissing(dir)
+	defer func() {
+		if err != nil || !r.Sound() {
+			unmake(dir, top)
+		}
+	}()
 	if err := beginRestore(dir, temp); err != nil {
 		return r, err
 	}
@@ -58,6 +63,24 @@ func restore(ctx context.Context, dir string, backup io.Reader, keys string, pro
 		return r, errors.Join(fmt.Errorf("%w: what was written does not verify: %v", ledger.ErrCorrupt, check.Faults), err)
 	}
 	return r, moveUp(temp, dir)
+}
+
+// topMissing returns the highest folder on the way to dir that is not there, or
+// "" if dir is.
+func topMissing(dir string) (top string) {
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		if ok, err := exists(dir); ok || err != nil {
+			return top
+		}
+		top = dir
+	}
+}
+
+// unmake removes the folders from dir up to top, which we made. One that is not
+// empty stays.
+func unmake(dir, top string) {
+	for dir = filepath.Clean(dir); top != "" && os.Remove(dir) == nil && dir != top; dir = filepath.Dir(dir) {
+	}
 }
 
 func beginRestore(dir, temp string) error {

@@ -20,6 +20,8 @@ import (
 // that its body opens or was erased, the head against its witness, and every
 // page of the file that leads to them, both meta pages and the list of free
 // pages (P5). It changes nothing, and reads the disk rather than the cache.
+// Without its key file a ledger is not sound, and Report.Unopened has what could
+// not be looked at.
 //
 // What is wrong is in the report. An error means that Verify could not look:
 // there is no ledger, ErrLocked, ctx is over. progress, if not nil, is told how
@@ -83,17 +85,17 @@ func Cold(f *os.File) {
 // openBeside opens what stands beside the entries.
 func (c *checker) openBeside(dir string) {
 	keys, err := openKeys(filepath.Join(dir, keysName), os.O_RDONLY)
-	if err != nil {
+	switch {
+	case err == nil:
+		c.keys = keys
+	case errors.Is(err, os.ErrNotExist):
+		c.report.damaged(fmt.Errorf("%s is not there: without it no body can be read, and none was opened; all else was checked", keysName))
+	default:
 		c.report.damaged(err)
-		return // without the ledger's id nothing else can be told
 	}
-	c.keys = keys
-	b, err := os.ReadFile(filepath.Join(dir, headName))
-	if err == nil {
-		c.witness, err = parseWitness(b, keys.id)
-	}
-	if err != nil {
-		c.report.damaged(err)
+	c.readWitness(filepath.Join(dir, headName))
+	if c.keys == nil {
+		return // the index is of keyed hashes
 	}
 	index, err := openRun(filepath.Join(dir, indexName), keys.id)
 	switch {
@@ -101,6 +103,24 @@ func (c *checker) openBeside(dir string) {
 		c.index = index
 	case !errors.Is(err, os.ErrNotExist):
 		c.report.note("%v: the next start makes it anew", err)
+	}
+}
+
+// readWitness reads how far the ledger had come. Without the key file, it is
+// taken for this ledger's.
+func (c *checker) readWitness(path string) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		var id [16]byte
+		if c.keys != nil {
+			id = c.keys.id
+		} else if len(b) == witnessSize {
+			id = [16]byte(b[4:])
+		}
+		c.witness, err = parseWitness(b, id)
+	}
+	if err != nil {
+		c.report.damaged(err)
 	}
 }
 

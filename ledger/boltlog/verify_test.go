@@ -182,6 +182,30 @@ func inFile(name string, at int64, b ...byte) func(dir string) error {
 	}
 }
 
+// TestVerifyWithoutKeys: what is sealed stays so, all else is looked at.
+func TestVerifyWithoutKeys(t *testing.T) {
+	for what, test := range map[string]struct {
+		also func(dir string) error
+		want string // the last fault
+	}{
+		"the keys alone":      {func(string) error { return nil }, "ledger.keys is not there: without it no body can be read"},
+		"and an entry":        {harmedEntries(300)[0].change, "entry 20: its checksum does not match"},
+		"and the newest ones": {harmedEntries(300)[2].change, "entries 299 to 300: missing at the end"},
+	} {
+		dir := filled(t, 300)
+		if err := errors.Join(test.also(dir), os.Remove(filepath.Join(dir, "ledger.keys"))); err != nil {
+			t.Fatal(err)
+		}
+		r := verify(t, dir)
+		if r.Sound() || !strings.Contains(r.Faults[len(r.Faults)-1].String(), test.want) {
+			t.Errorf("%s: found %v, want %q", what, r.Faults, test.want)
+		}
+		if r.Unopened == 0 || r.Unopened != r.Whole {
+			t.Errorf("%s: %d bodies of %d entries not opened", what, r.Unopened, r.Whole)
+		}
+	}
+}
+
 func TestVerifyCannotLook(t *testing.T) {
 	if _, err := boltlog.Verify(t.Context(), t.TempDir(), nil); err == nil {
 		t.Error("an empty directory was verified")
