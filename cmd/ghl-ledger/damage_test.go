@@ -33,10 +33,14 @@ func TestDamageFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flip(t, file, bytes.LastIndex(b, []byte("contact_damaged_1")))
+	// Wherever it stands: pages that are free still have what was there.
+	b = bytes.ReplaceAll(b, []byte("contact_damaged_1"), []byte("contact_damaged_!"))
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	p.start()
 	var report struct{ Verified verdict }
-	if status := p.get("/api/v1/ledger?verify=true", &report); status != http.StatusOK || len(report.Verified.Faults) != 1 {
+	if status := p.get("/api/v1/ledger?verify=true", &report); status != http.StatusOK || len(report.Verified.Faults) == 0 {
 		t.Fatalf("verify: %d %+v", status, report)
 	}
 	entry := fmt.Sprintf("entry %d", report.Verified.Faults[0].First)

@@ -14,11 +14,12 @@
 //	              may be deleted (see run)
 //
 // What it promises, by the numbers of the README: an Append that returned is
-// durable (P1); a key is one entry for ever (P3); the entries have one order
+// durable (P1), and one that is not returns an error (P2); a key is one entry for ever (P3); the entries have one order
 // without a gap (P4); each carries a checksum and its predecessor's hash, and
 // Verify finds what was changed (P5); when a flush fails nobody is answered,
 // and Open reads from the disk, not from memory (P8); a ledger that has lost
-// entries does not open (P9); what waits is bounded (P10).
+// entries does not open, and an entry found damaged is not served, and nothing
+// taken after it (P9); what waits is bounded (P10).
 package boltlog
 
 import (
@@ -58,12 +59,12 @@ type Options struct {
 
 	// MaxWaiting bounds the drafts that wait to be committed (4096) and
 	// MaxWaitingBytes their bodies (64 MiB); beyond either Append ends with
-	// ErrBusy. A call by itself is always let in.
+	// ErrBusy (P10). A call by itself is always let in.
 	MaxWaiting      int
 	MaxWaitingBytes int64
 
 	// Doubt is called when the storage failed in a way that leaves open what
-	// is on the disk, before anybody is answered. A service ends its process
+	// is on the disk, before anybody is answered (P8). A service ends its process
 	// in it. If it returns, every append ends with ErrDoubt from then on.
 	Doubt func(error)
 

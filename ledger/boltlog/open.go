@@ -20,8 +20,9 @@ var (
 )
 
 // Open opens the ledger in dir, or makes a new one. It locks dir for this
-// process, reads from the disk what it serves, compares the ledger with its
-// head witness, and finishes an erasure that was cut off. It ends with
+// process, reads from the disk what it serves rather than what memory still has
+// (P8), compares the ledger with its head witness, so that one which has lost
+// entries is refused (P9), and finishes an erasure that was cut off. It ends with
 // ErrLocked, ErrMode, ledger.ErrCorrupt, ledger.ErrNewer or the error of the
 // operating system.
 func Open(dir string, o Options) (*Log, error) {

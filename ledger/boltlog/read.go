@@ -21,7 +21,9 @@ const (
 	pageBytes   = 1 << 20
 )
 
-// Read implements ledger.Reader. Entries are copied out by pages in short
+// Read implements ledger.Reader. Each entry is checked against its checksum, its
+// place (P4) and the hash of the one before it (P5); one that is damaged ends it
+// and is never yielded (P9). Entries are copied out by pages in short
 // transactions, so a reader that pauses keeps no page of the file in use.
 func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
 	upto := l.head.Load().seq
@@ -36,7 +38,7 @@ func (l *Log) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 	}
 }
 
-// Tail implements ledger.Reader. It ends with ErrClosed when the log is closed.
+// Tail implements ledger.Reader as Read does. It ends with ErrClosed when the log is closed.
 func (l *Log) Tail(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
 	return func(yield func(ledger.Entry, error) bool) {
 		seq, err := l.resolve(after)

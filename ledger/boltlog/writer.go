@@ -40,7 +40,9 @@ type trouble struct {
 
 // Append implements ledger.Appender. It returns without an error only after
 // both flushes of the commit (P1). Calls that wait share a commit, and no
-// commit waits for company. The drafts of one call are committed together.
+// commit waits for company. The drafts of one call are committed together, and
+// get the next places (P4). A key that is there already is found for ever,
+// exactly (P3).
 //
 // It ends with ErrBusy at once when too much waits (P10), with ErrFull while
 // there is no room, with ErrDoubt after the storage failed (P8), and with
