@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -255,9 +256,11 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 }
 
 // PeopleOf returns the addresses by which bodies about the lead that bear no
-// contact are found.
-func PeopleOf(lead projections.Lead) (people []string) {
-	for _, address := range []string{lead.Email, lead.Phone, lead.ContactID} {
+// contact are found: every one that it had, but not what is another's too. That
+// would take away the other's word to stop.
+func PeopleOf(lead projections.Lead) []string {
+	people := slices.Clone(lead.Addresses)
+	for _, address := range []string{lead.Phone, lead.ContactID} {
 		if address != "" {
 			people = append(people, address)
 		}

@@ -43,6 +43,9 @@ type Lead struct {
 	// Introduced says that the event of its creation was seen, so that what is
 	// missing above is missing at GoHighLevel too.
 	Introduced bool `json:"-"`
+	// Addresses are the e-mail addresses that the contact ever had and that no
+	// other contact of its location has: whose statistics are about it alone.
+	Addresses []string `json:"-"`
 	// Known is what GoHighLevel holds in the fields that we write, as far as
 	// the ledger tells: by our receipts and by its own snapshots, newest wins.
 	Known map[string]any `json:"-"`

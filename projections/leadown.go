@@ -171,23 +171,29 @@ func (f *leadFold) foldTick() error {
 }
 
 // forget deletes what the view knows of a contact. What is left is what a
-// rebuild has, to which the erased entries say nothing.
+// rebuild has, to which the erased entries say nothing. What was said of an
+// address that another contact has too stays: it is that contact's, and above
+// all its word to stop.
 func (f *leadFold) forget() error {
 	contact := f.e.Subject
 	row, _, err := f.lead(contact)
 	if err != nil || contact == "" {
 		return err
 	}
-	for _, subject := range row.subjects(contact) {
+	subjects := []string{contactSubject(contact)}
+	for _, address := range row.Emails {
+		if err := f.delete("addresses", key(row.Location.V, address, contact)); err != nil {
+			return err
+		}
+		if !f.bearsAlso(row.Location.V, address, contact) {
+			subjects = append(subjects, addressSubject(row.Location.V, address))
+		}
+	}
+	for _, subject := range subjects {
 		for _, bucket := range []string{"touches", "timeline"} {
 			if err := f.clear(bucket, []byte(subject)); err != nil {
 				return err
 			}
-		}
-	}
-	for _, address := range row.Emails {
-		if err := f.delete("addresses", key(row.Location.V, address, contact)); err != nil {
-			return err
 		}
 	}
 	if err := f.unseeProperties(contact); err != nil {

@@ -71,7 +71,23 @@ func (l *leadReader) profile() error {
 	if l.lead.Tags == nil {
 		l.lead.Tags = []string{}
 	}
+	for _, address := range l.row.Emails {
+		if !l.bearsAlso(l.lead.LocationID, address, l.contact) {
+			l.lead.Addresses = append(l.lead.Addresses, address)
+		}
+	}
 	return nil
+}
+
+// bearsAlso reports whether another contact of the location has the address,
+// now or before.
+func (r rows) bearsAlso(location, address, contact string) bool {
+	for other := range r.under("addresses", key(location, address)) {
+		if string(other) != contact {
+			return true
+		}
+	}
+	return false
 }
 
 // fields resolves custom fields to their names and works out what

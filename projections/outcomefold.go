@@ -205,13 +205,17 @@ func (f *outcomeFold) forget() error {
 	if !f.row.Forgotten {
 		return nil
 	}
-	for _, subject := range f.row.subjects(f.contact) {
-		if err := f.forgetTouches(subject); err != nil {
-			return err
-		}
+	if err := f.forgetTouches(contactSubject(f.contact)); err != nil {
+		return err
 	}
 	for _, address := range f.row.Emails {
 		if err := f.delete("addresses", key(f.row.Location.V, address, f.contact)); err != nil {
+			return err
+		}
+		if f.bearsAlso(f.row.Location.V, address, f.contact) {
+			continue // what was said of it is the other's
+		}
+		if err := f.forgetTouches(addressSubject(f.row.Location.V, address)); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -12,8 +15,11 @@ import (
 func TestForgetOnDelete(t *testing.T) {
 	p := newProcess(t, nil)
 	p.start()
+	n := 0
 	told := func(kind, contact string) {
-		body := fmt.Sprintf(`{"type":%q,"data":{"contact_id":%q,"first_name":"Zephyrine","email":"%s@example.com"}}`, kind, contact, contact)
+		n++ // see TestForgetDuplicate
+		at := time.Now().Add(time.Duration(n)*time.Second - time.Hour).UTC().Format(time.RFC3339)
+		body := fmt.Sprintf(`{"type":%q,"timestamp":%q,"data":{"contact_id":%q,"first_name":"Zephyrine","email":"%s@example.com"}}`, kind, at, contact, contact)
 		if _, err := p.deliver([]byte(body)); err != nil {
 			t.Fatal(err)
 		}
@@ -49,5 +55,71 @@ func TestForgetOnDelete(t *testing.T) {
 	}
 	if code, out := command(t, "verify", "--data", p.data); code != exitDone {
 		t.Errorf("verify: %d\n%s", code, out)
+	}
+}
+
+// TestForgetDuplicate: two contacts have one address, whose owner unsubscribed.
+// One is merged into the other at GoHighLevel and forgotten here: the other is
+// written to no more than before. Of an address that only the forgotten one
+// had, before its change, nothing is left.
+func TestForgetDuplicate(t *testing.T) {
+	p := newProcess(t, map[string]string{"LEDGER_FORGET_ON_DELETE": "true"})
+	p.start()
+	n := 0
+	told := func(body string) {
+		n++ // one second after the other: within one, the body's hash would decide
+		at := time.Now().Add(time.Duration(n)*time.Second - time.Hour).UTC().Format(time.RFC3339)
+		body = fmt.Sprintf(`{"timestamp":%q,%s`, at, body[1:])
+		if answer, err := p.deliver([]byte(body)); err != nil || answer.HTTP != http.StatusOK {
+			t.Fatalf("%s: %+v %v", body, answer, err)
+		}
+	}
+	for _, contact := range []string{"merged", "stays"} {
+		told(fmt.Sprintf(`{"type":"contact.created","data":{"contact_id":%q,"email":"old-%s@example.com"}}`, contact, contact))
+		told(fmt.Sprintf(`{"type":"contact.updated","data":{"contact_id":%q,"updated_fields":{"email":"both@example.com"}}}`, contact))
+	}
+	for _, address := range []string{"old-merged@example.com", "both@example.com"} {
+		told(fmt.Sprintf(`{"type":"LCEmailStats","webhookId":"stats_%d","webhookPayload":{"event":"unsubscribed","recipient":%q}}`, n, address))
+	}
+	var lead struct {
+		Status string `json:"status"`
+		Out    bool   `json:"opted_out"`
+		Email  string `json:"email"`
+	}
+	p.settle()
+	if p.get("/api/v1/leads/stays", &lead); !lead.Out {
+		t.Fatalf("before: %+v, want it opted out", lead)
+	}
+	told(`{"type":"contact.deleted","data":{"contact_id":"merged"}}`)
+	p.until(20*time.Second, "the merged one is forgotten", func() bool {
+		return p.get("/api/v1/leads/merged", &lead) == http.StatusOK && lead.Status == "deleted" && lead.Email == ""
+	})
+	for _, act := range []string{"after it", "after a rebuild"} {
+		if p.get("/api/v1/leads/stays", &lead); !lead.Out {
+			t.Errorf("%s: %+v, want it opted out still", act, lead)
+		}
+		if code := p.stop(); code != 0 {
+			t.Fatalf("serve ended with %d", code)
+		}
+		if files := p.search("old-merged@example.com"); len(files) > 0 {
+			t.Errorf("%s: the merged one's own address is still in %v", act, files)
+		}
+		if err := os.RemoveAll(filepath.Join(p.data, "views")); err != nil {
+			t.Fatal(err)
+		}
+		p.start()
+		p.settle()
+	}
+	var events struct{ Data []struct{ ID, Kind string } }
+	p.get("/api/v1/events?limit=50", &events)
+	kept := 0
+	for _, e := range events.Data {
+		var whole struct{ Body string }
+		if p.get("/api/v1/events/"+e.ID, &whole); strings.Contains(whole.Body, "unsubscribed") {
+			kept++
+		}
+	}
+	if kept != 1 {
+		t.Errorf("%d words to stop can be read, want the shared address's only", kept)
 	}
 }
