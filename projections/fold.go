@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"go.etcd.io/bbolt"
@@ -67,6 +68,7 @@ func (g *generation) try(p Projection, batch []ledger.Entry) (bad int, fault, er
 				bad = i
 				return errUndo
 			}
+			runtime.Gosched() // a batch is long for a delivery that waits for a processor
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,8 +73,36 @@ func claim(dir string) (discarded int, err error) {
 	return discarded, writeMarker(dir, boot)
 }
 
-// release says that every view in dir is closed and on the disk.
-func release(dir string) error { return os.Remove(filepath.Join(dir, marker)) }
+// release has every view in dir, which are all closed, on the disk, and says
+// so: those too that an earlier process left, or that were replaced meanwhile.
+// It is the one place where views are flushed: the ledger's own flushes would
+// wait behind it.
+func release(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, ok := parseFile(e.Name()); !ok {
+			continue
+		}
+		if err := flush(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := flush(dir); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(dir, marker))
+}
+
+func flush(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
 
 func discardAll(dir string) (int, error) {
 	entries, err := os.ReadDir(dir)
@@ -107,12 +136,7 @@ func writeMarker(dir, boot string) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return flush(dir)
 }
 
 // bootID names this boot of the machine; empty where the system has no such

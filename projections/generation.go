@@ -20,6 +20,7 @@ import (
 //
 //	~runner/cursor    seq, 8 bytes, and id, 16 bytes, of the newest entry folded
 //	~runner/complete  present once the generation has taken over
+//	~runner/served    present once the generation was taken back to serve again
 //	~runner/held      present while a person is to say whether it takes over
 //	~runner/parked/   seq, 8 bytes → Parked as JSON
 //	~runner/waiting/  contact of which an entry is parked → 1
@@ -27,6 +28,7 @@ var (
 	runnerBucket = []byte("~runner")
 	cursorKey    = []byte("cursor")
 	completeKey  = []byte("complete")
+	servedKey    = []byte("served")
 	heldKey      = []byte("held")
 	parkedKey    = []byte("parked")
 	waitingKey   = []byte("waiting")
@@ -40,6 +42,7 @@ type generation struct {
 	db       *bbolt.DB
 	readOnly bool // of another version: this binary has not its fold
 	complete bool
+	served   bool // before it was taken back
 	held     bool // takes over when a person says so
 	purges   bool // nothing that served before it is kept: see Rewrite
 	place    atomic.Pointer[ledger.Cursor]
@@ -99,7 +102,7 @@ func (g *generation) load(tx *bbolt.Tx) error {
 		return err
 	}
 	g.place.Store(&c)
-	g.complete, g.held = b.Get(completeKey) != nil, b.Get(heldKey) != nil
+	g.complete, g.served, g.held = b.Get(completeKey) != nil, b.Get(servedKey) != nil, b.Get(heldKey) != nil
 	if parked := b.Bucket(parkedKey); parked != nil {
 		g.parked.Store(int64(parked.Stats().KeyN))
 	}
@@ -118,12 +121,14 @@ func (g *generation) finish() error {
 	return nil
 }
 
-// reopen takes the mark away: g has to catch up before it serves again.
+// reopen takes the mark away: g has to catch up before it serves again. Word
+// that it has served comes first: without it, a stop before g has its new number
+// would leave what looks like a build that something newer has made worthless.
 func (g *generation) reopen() error {
-	if err := g.mark(completeKey, false); err != nil {
+	if err := errors.Join(g.mark(servedKey, true), g.mark(completeKey, false)); err != nil {
 		return err
 	}
-	g.complete = false
+	g.complete, g.served = false, true
 	return nil
 }
 
@@ -149,13 +154,8 @@ func (g *generation) mark(k []byte, on bool) error {
 	})
 }
 
-// close flushes g and waits for its readers.
-func (g *generation) close() error {
-	if g.readOnly {
-		return g.db.Close()
-	}
-	return errors.Join(g.db.Sync(), g.db.Close())
-}
+// close waits for g's readers. What it was given is on the disk after release.
+func (g *generation) close() error { return g.db.Close() }
 
 // remove closes g and deletes its file.
 func (g *generation) remove() error {

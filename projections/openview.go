@@ -47,6 +47,8 @@ func (v *view) adopt(f file) error {
 	}
 	serving := v.serving.Load()
 	switch {
+	case own && g.served && serving.isOwn() && v.previous == nil: // whether or not a rollback to it was cut off
+		v.previous = &f
 	case own && !g.complete && serving.isOwn() || !own && !g.complete:
 		return v.forget(f) // an unfinished build that something newer has made worthless
 	case own && !g.complete:

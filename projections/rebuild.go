@@ -145,7 +145,14 @@ func (v *view) buildOne(ctx context.Context, g *generation) error {
 
 // buildStep brings g to the head and has it serve, or wait if it is held.
 func (v *view) buildStep(ctx context.Context, g *generation) (done bool, err error) {
-	if err := v.catchUp(ctx, g, v.foldBuilding); err != nil {
+	pace := v.setOut()
+	err = v.catchUp(ctx, g, func(g *generation, batch []ledger.Entry) error {
+		if err := v.foldBuilding(g, batch); err != nil {
+			return err
+		}
+		return pace.rest(ctx, v, len(batch))
+	})
+	if err != nil {
 		return false, err
 	}
 	if v.waits(g) {
