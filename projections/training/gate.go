@@ -112,9 +112,7 @@ func check(name string, ok bool, want, got string, args ...any) Check {
 // learnedChecks are the conditions for a learned model. All must hold.
 func (t *trial) learnedChecks() []Check {
 	won, lost := wins(leadsOf(t.held.rows))
-	better := func(a, b []Judged) bool { return LogLoss(a) < LogLoss(b) }
-	overServing, _, _ := bootstrap(t.judged, t.serve, better)
-	overPoints, _, _ := bootstrap(t.judged, t.byPoints, better)
+	overServing, overPoints := surelyBetter(t.judged, t.serve), surelyBetter(t.judged, t.byPoints)
 	auc, before := AUC(t.judged), AUC(t.serve)
 	ece, slope := ECE(t.judged), Slope(t.judged)
 	checks := []Check{

@@ -3,6 +3,7 @@ package training
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
@@ -20,16 +21,17 @@ func (t Task) learn(s set) (*scoring.Model, error) {
 	}
 	x, sign := s.columns(cols, &m)
 	best, bestZ, bestLoss := strengths[0], []float64(nil), math.Inf(1)
+	var guesses, near [folds][]float64
 	for _, l2 := range strengths {
-		z, err := s.unseen(x, sign, l2)
+		z, err := s.unseen(x, sign, l2, &guesses)
 		if err != nil {
 			return nil, err
 		}
 		if loss := LogLoss(s.judgedBy(z)); loss < bestLoss {
-			best, bestZ, bestLoss = l2, z, loss
+			best, bestZ, bestLoss, near = l2, z, loss, guesses
 		}
 	}
-	fit, err := Regress(x, s.labels(), s.weight, best, sign)
+	fit, err := regressFrom(near[0], x, s.labels(), s.weight, best, sign)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +63,9 @@ func usable(s set) (cols []int) {
 // columns standardises the columns, and notes how in m.
 func (s set) columns(cols []int, m *scoring.Model) (x [][]float64, sign []int) {
 	x = make([][]float64, len(s.rows))
+	cells := make([]float64, len(s.rows)*len(cols)) // one block: the fits go over it again and again
 	for i := range x {
-		x[i] = make([]float64, len(cols))
+		x[i] = cells[i*len(cols) : (i+1)*len(cols) : (i+1)*len(cols)]
 	}
 	for c, k := range cols {
 		at := func(i int) float64 { return s.rows[i].X[k] }
@@ -107,16 +110,22 @@ func (s set) judgedBy(z []float64) []Judged {
 	return list
 }
 
-// unseen gives each row the log odds by a fit to the other folds.
-func (s set) unseen(x [][]float64, sign []int, l2 float64) ([]float64, error) {
+// unseen gives each row the log odds by a fit to the other folds. Each fit
+// starts from that fold's guess, and is the next one.
+func (s set) unseen(x [][]float64, sign []int, l2 float64, guesses *[folds][]float64) ([]float64, error) {
 	z := make([]float64, len(x))
 	y := s.labels()
 	for fold := range folds {
 		others := s.part(fold, true)
-		fit, err := Regress(pick(x, others), pick(y, others), pick(s.weight, others), l2, sign)
+		guess := guesses[fold]
+		if guess == nil && fold > 0 {
+			guess = guesses[fold-1]
+		}
+		fit, err := regressFrom(guess, pick(x, others), pick(y, others), pick(s.weight, others), l2, sign)
 		if err != nil {
 			return nil, err
 		}
+		guesses[fold] = append(slices.Clone(fit.Weights), fit.Intercept)
 		for _, i := range s.part(fold, false) {
 			z[i] = fit.logOdds(x[i])
 		}

@@ -23,11 +23,18 @@ type Fit struct {
 // plus l2/2 times the squared weights, the intercept free. A weight with a sign
 // of +1 or -1 is kept on that side of zero.
 func Regress(x [][]float64, y, weight []float64, l2 float64, sign []int) (Fit, error) {
+	return regressFrom(nil, x, y, weight, l2, sign)
+}
+
+// regressFrom is Regress from a guess, the intercept last: the nearer it is to
+// the optimum, the fewer steps. The optimum is the same; nil is zero.
+func regressFrom(guess []float64, x [][]float64, y, weight []float64, l2 float64, sign []int) (Fit, error) {
 	if len(x) == 0 || len(x) != len(y) || len(x) != len(weight) {
 		return Fit{}, errors.New("regress: want as many labels and weights as rows, and at least one")
 	}
 	r := &regression{x: x, y: y, weight: weight, l2: l2, sign: sign, n: len(x[0]) + 1}
 	beta := make([]float64, r.n)
+	copy(beta, guess)
 	for range maxSteps {
 		gradient, hessian := r.slope(beta)
 		free := r.free(beta, gradient)
@@ -95,8 +102,10 @@ func (r *regression) slope(beta []float64) (gradient []float64, hessian [][]floa
 		off, curve := r.weight[i]*(p-r.y[i]), r.weight[i]*p*(1-p)
 		for j, v := range row {
 			gradient[j] += float64(off * v)
-			for k := 0; k <= j; k++ {
-				hessian[j][k] += float64(curve * v * row[k])
+			v *= curve
+			line := hessian[j][:j+1]
+			for k, u := range row[:len(line)] {
+				line[k] += float64(v * u)
 			}
 		}
 	}

@@ -42,24 +42,48 @@ func mean(list []Judged, of func(Judged) float64) float64 {
 
 // AUC is the probability that a row that was won was given more than one that
 // was not; equal ones count half. It is 0.5 where there is only one kind.
-func AUC(list []Judged) float64 {
-	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b Judged) int { return cmp.Compare(a.P, b.P) })
+func AUC(list []Judged) float64 { return orderOf(list).auc(nil) }
+
+// order is rows by what was predicted, lowest first.
+type order []ranked
+
+// ranked is what counts of a row for the AUC: copying a Judged about would be
+// most of a sort.
+type ranked struct {
+	p, won, lost float64
+	at           int // its place in the list
+}
+
+func orderOf(list []Judged) order {
+	o := make(order, len(list))
+	for i, j := range list {
+		o[i] = ranked{j.P, j.Weight * j.Y, j.Weight * (1 - j.Y), i}
+	}
+	slices.SortFunc(o, func(a, b ranked) int { return cmp.Or(cmp.Compare(a.p, b.p), cmp.Compare(a.at, b.at)) })
+	return o
+}
+
+// auc is the AUC where each row counts as many times as times says at its
+// place; nil is once.
+func (o order) auc(times []float64) float64 {
 	won, lost, ahead := 0.0, 0.0, 0.0
-	for i := 0; i < len(sorted); {
-		w, l := 0.0, 0.0
-		k := i
-		for ; k < len(sorted) && sorted[k].P == sorted[i].P; k++ {
-			w += sorted[k].Weight * sorted[k].Y
-			l += sorted[k].Weight * (1 - sorted[k].Y)
+	for i := 0; i < len(o); {
+		w, l, p := 0.0, 0.0, o[i].p
+		for ; i < len(o) && o[i].p == p; i++ {
+			n := 1.0
+			if times != nil {
+				n = times[o[i].at]
+			}
+			w += float64(n * o[i].won)
+			l += float64(n * o[i].lost)
 		}
-		ahead += w * (lost + l/2)
-		won, lost, i = won+w, lost+l, k
+		ahead += float64(w * (lost + l/2))
+		won, lost = won+w, lost+l
 	}
 	if won == 0 || lost == 0 {
 		return 0.5
 	}
-	return ahead / (won * lost)
+	return ahead / float64(won*lost)
 }
 
 // Bin is one part of the rows, by what was predicted.
@@ -143,29 +167,57 @@ const (
 	seed  = 20260110
 )
 
-// bootstrap draws the leads of two judgements of the same rows again and again,
-// and gives how often better holds, and the middle 95 % of the first's AUC.
-func bootstrap(a, b []Judged, better func(a, b []Judged) bool) (share, low, high float64) {
+// bootstrap calls drawn with the leads of list drawn anew, by their places in
+// byLead, again and again.
+func bootstrap(list []Judged, leads, times int, drawn func(leads []int)) {
+	r := rand.New(rand.NewPCG(seed, uint64(len(list))))
+	at := make([]int, leads)
+	for range times {
+		for i := range at {
+			at[i] = r.IntN(leads)
+		}
+		drawn(at)
+	}
+}
+
+// surelyBetter is in how many of the draws a has the smaller log loss of two
+// judgements of the same rows.
+func surelyBetter(a, b []Judged) (share float64) {
 	leads := byLead(a)
-	r := rand.New(rand.NewPCG(seed, uint64(len(a))))
-	n, aucs := 0, make([]float64, 0, draws)
-	da, db := make([]Judged, 0, len(a)), make([]Judged, 0, len(b))
-	for range draws {
-		da, db = da[:0], db[:0]
-		for range leads {
-			for _, i := range leads[r.IntN(len(leads))] {
-				da, db = append(da, a[i]), append(db, b[i])
-			}
-		}
-		if better(da, db) {
-			n++
-		}
-		if len(aucs) < draws/5 { // the sort is what costs: a fifth is enough for an interval
-			aucs = append(aucs, AUC(da))
+	gain := make([]float64, len(leads))
+	for i, l := range leads {
+		for _, k := range l {
+			gain[i] += float64(a[k].Weight * (lossOf(b[k]) - lossOf(a[k])))
 		}
 	}
+	bootstrap(a, len(leads), draws, func(drawn []int) {
+		sum := 0.0
+		for _, i := range drawn {
+			sum += gain[i]
+		}
+		if sum > 0 {
+			share++
+		}
+	})
+	return share / draws
+}
+
+// aucRange is the middle 95 % of the AUC over the draws; a fifth of them is
+// enough for an interval.
+func aucRange(list []Judged) (low, high float64) {
+	leads, o := byLead(list), orderOf(list)
+	times, aucs := make([]float64, len(list)), make([]float64, 0, draws/5)
+	bootstrap(list, len(leads), draws/5, func(drawn []int) {
+		clear(times)
+		for _, i := range drawn {
+			for _, k := range leads[i] {
+				times[k]++
+			}
+		}
+		aucs = append(aucs, o.auc(times))
+	})
 	slices.Sort(aucs)
-	return float64(n) / draws, aucs[len(aucs)/40], aucs[len(aucs)-1-len(aucs)/40]
+	return aucs[len(aucs)/40], aucs[len(aucs)-1-len(aucs)/40]
 }
 
 // byLead groups the places of rows by lead, in the order of first sight.

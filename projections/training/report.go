@@ -84,7 +84,7 @@ func (t *trial) result(checks []Check) Result {
 	leads := leadsOf(t.train.rows)
 	won, _ := wins(leads)
 	heldWon, heldLost := wins(leadsOf(t.held.rows))
-	_, low, high := bootstrap(t.judged, t.judged, func(_, _ []Judged) bool { return false })
+	low, high := aucRange(t.judged)
 	lift, capture := Lift(t.judged)
 	c := ModelCard{
 		ModelID: t.candidate.ID(), Kind: t.candidate.Kind, Target: Target(t.candidate.Target).String(), FeatureSet: scoring.FeatureSet, TrainedAt: t.Now,
