@@ -123,10 +123,11 @@ load:
 # What scoring is worth, in figures, and the same scores on another processor.
 eval: figures arm64 years
 
-# Two years of an office that learns, with the gate and without, month by
-# month; and the trainer against scikit-learn and SciPy.
+# Two years of offices that learn, ten seeds of each kind, with the gate and
+# without, and by an oracle; and the trainer against scikit-learn and SciPy.
+# Some minutes of both processors.
 years:
-	GHL_LEDGER_EVAL=1 $(GO) test -count 1 -v -timeout 30m -run 'TestReference|TestTwoYears' ./projections/training
+	GHL_LEDGER_EVAL=1 $(GO) test -count 1 -v -timeout 90m -run 'TestReference|TestTwoYears|TestNewestLeads' ./projections/training
 
 QEMU ?= qemu-aarch64-static
 

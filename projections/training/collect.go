@@ -30,12 +30,11 @@ type Sample struct {
 // apart is how far two rows of a lead are apart at least.
 const apart = 7 * 24 * time.Hour
 
-// Rows returns the rows of every lead whose label is known.
+// Rows returns the rows of every lead. Of those whose label is not known yet,
+// Known is when it will be at the latest, after the newest entry.
 func (s Source) Rows(ctx context.Context, progress func(done, total ledger.Seq)) (list []Row, err error) {
 	err = s.Each(ctx, progress, func(r Sample) error {
-		if r.Labelled {
-			list = append(list, r.Row)
-		}
+		list = append(list, r.Row)
 		return nil
 	})
 	return list, err

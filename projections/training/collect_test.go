@@ -53,7 +53,7 @@ func (d *diary) rows() []training.Row {
 }
 
 // What becomes of a lead within ninety days is its label, known when it came
-// to be known; what is not known yet is left out.
+// to be known; a row whose label is not known yet says when it will be.
 func TestLabels(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -61,7 +61,7 @@ func TestLabels(t *testing.T) {
 		want string // day, label and day known of each row of c1
 	}{
 		{"nothing came of it", func(d *diary) { d.on(100, "contact.created", "other", "") }, "0:0@90"},
-		{"not known yet", func(d *diary) { d.on(80, "contact.created", "other", "") }, ""},
+		{"not known yet", func(d *diary) { d.on(80, "contact.created", "other", "") }, "0:?@90"},
 		{"won", func(d *diary) { d.on(40, "opportunity.won", "c1", `,"opportunity_id":"o"`) }, "0:1@40"},
 		{"won too late", func(d *diary) { d.on(120, "opportunity.won", "c1", `,"opportunity_id":"o"`) }, "0:0@90"},
 		{"lost", func(d *diary) { d.on(40, "opportunity.lost", "c1", `,"opportunity_id":"o"`) }, "0:0@40"},
@@ -85,8 +85,12 @@ func TestLabels(t *testing.T) {
 			got := ""
 			day := func(at time.Time) int { return int(at.Sub(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).Hours() / 24) }
 			for _, r := range d.rows() {
+				y := fmt.Sprint(r.Y)
+				if r.Known.After(d.now) {
+					y = "?"
+				}
 				if r.Lead == "c1" {
-					got += fmt.Sprintf(" %d:%v@%d", day(r.AsOf), r.Y, day(r.Known))
+					got += fmt.Sprintf(" %d:%s@%d", day(r.AsOf), y, day(r.Known))
 				}
 			}
 			if got != "" {

@@ -126,6 +126,7 @@ func (f *fates) label(r *Row, t Target) bool {
 	case decided != nil:
 		r.Known, r.Y = decided.known, flag(decided.won == (t == Win))
 	case until.After(f.now):
+		r.Known = until
 		return false
 	default:
 		r.Known, r.Y = until, flag(t == Churn && !f.heardIn(r.Lead, r.AsOf, until))

@@ -125,6 +125,7 @@ func (t *trial) learnedChecks() []Check {
 		check("neither bold nor timid", slope >= leastSlope && slope <= mostSlope, "slope 0.7 to 1.4", "%.2f", slope),
 		check("too good to be true", auc < leakModel || slices.Contains(t.Waived, "model"), "AUC below 0.95, or waived", "%.3f", auc),
 		t.promises(),
+		t.sequel(),
 	}
 	for _, l := range t.leaks {
 		checks = append(checks, check("leak: "+l.Name, l.Waived, "AUC of a single feature below 0.80, or waived", "%.3f", l.AUC))
@@ -141,11 +142,24 @@ func (t *trial) calibratedChecks() []Check {
 		check("better than the base rate", loss < plain, fmt.Sprintf("log loss below %.4f", plain), "%.4f", loss),
 		check("calibrated", ece <= mostECE, "ECE 0.10 or less", "%.3f", ece),
 	}
-	if !t.unscored() {
-		now := LogLoss(t.serve)
-		checks = append(checks, check("no worse than the model that serves", loss <= now, fmt.Sprintf("log loss %.4f or less", now), "%.4f", loss))
+	switch {
+	case t.unscored():
+	case t.Serving.Kind == scoring.KindLogistic: // 200 leads may look better by chance
+		share := surelyBetter(t.judged, t.serve)
+		checks = append(checks, check("better than the model that serves", share >= surely, "in 90 % of the draws", "%.1f %%", 100*share))
+	default: // the same points with a newer calibration: it need not wait for proof, or it would always be late
+		worse := surelyBetter(t.serve, t.judged)
+		checks = append(checks, check("not worse than the model that serves", worse < surely, "worse in less than 90 % of the draws", "%.1f %%", 100*worse))
 	}
 	return checks
+}
+
+// sequel looks at the leads after those that the candidate learned from, also
+// those that are open: what the monitor would take back at once is not let in.
+func (t *trial) sequel() Check {
+	_, to := span(t.train.rows)
+	ahead := overtaken(t.candidate, t.Task, to)
+	return check("the newest leads do not speak against it", ahead <= mostAhead, fmt.Sprintf("calibrated points ahead by %.1f of log likelihood at most", mostAhead), "%.1f", ahead)
 }
 
 // promises moves every feature that a promise speaks of, for real rows, and

@@ -11,25 +11,72 @@ import (
 )
 
 // office makes up the leads of an office, seeded: what they do depends on how
-// much they want to buy, and so does what becomes of them. Half way the market
-// turns: it cools, or another source is good and budgets mean something else.
+// much they want to buy, and so does what becomes of them. In the second year
+// the market may be another.
 type office struct {
 	*rand.Rand
-	start    time.Time
-	turn     time.Time
-	reversed bool    // the market turns round, where it else cools
-	chance   float64 // of the newest lead, which nobody in the office knows
+	start  time.Time
+	market market
+	odds   odds // of the newest lead, which nobody in the office knows
 }
 
+// market is what becomes of the market of an office.
+type market int
+
+const (
+	stays      market = iota
+	cools             // half way, over night
+	coolsSlow         // from the ninth month to the eighteenth
+	turnsRound        // half way, over night: another source is good, and budgets mean something else
+)
+
+// worth is what a market makes of a lead.
+type worth struct {
+	base, timeline, budget float64
+	source                 map[string]float64
+}
+
+// The markets that there are: as it was, cool, and turned round.
+var worths = [3]worth{
+	{-1.3, 0.14, 0.3, map[string]float64{"referral": 1.4, "website": 0.2, "zillow": -0.6, "facebook": -0.8, "import": -1.6}},
+	{-1.8, 0.17, 0.3, map[string]float64{"referral": 1.2, "website": 0.1, "zillow": -0.3, "facebook": -0.7, "import": -1.5}},
+	{-1.3, 0.22, 0.8, map[string]float64{"referral": 0.8, "website": -0.6, "zillow": 0.9, "facebook": -0.2, "import": -1.2}},
+}
+
+// odds are the log odds of a win in each of worths.
+type odds [len(worths)]float64
+
+// chance is that of a win in a market some months after the start, and in the
+// market as it was.
+func (m market) chance(z odds, months float64) (now, was float64) {
+	share, to := 0.0, 1
+	switch {
+	case m == coolsSlow:
+		share = max(0, min((months-9)/9, 1))
+	case m != stays && months > 12:
+		share = 1
+	}
+	if m == turnsRound {
+		to = 2
+	}
+	return sigmoid(z[0] + share*(z[to]-z[0])), sigmoid(z[0])
+}
+
+func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
+
 func newOffice(seed uint64) *office {
-	start := time.Date(2024, 1, 1, 9, 0, 0, 0, time.UTC)
-	return &office{Rand: rand.New(rand.NewPCG(seed, 7)), start: start, turn: start.AddDate(1, 0, 0)}
+	return &office{Rand: rand.New(rand.NewPCG(seed, 7)), start: time.Date(2024, 1, 1, 9, 0, 0, 0, time.UTC)}
+}
+
+// after is how many months a time is after the office's start.
+func (o *office) after(at time.Time) float64 {
+	whole := (at.Year()-o.start.Year())*12 + int(at.Month()-o.start.Month())
+	return float64(whole) + float64(at.Sub(o.start.AddDate(0, whole, 0)))/float64(30*24*time.Hour)
 }
 
 // lead is one lead: as it was known some days after it came, and its end.
 func (o *office) lead(i int, came time.Time) (training.Row, scoring.Facts) {
 	want := o.NormFloat64()
-	turned := came.After(o.turn)
 	f := scoring.Facts{
 		Created: came, AsOf: came.Add(time.Duration(1+o.IntN(20)) * 24 * time.Hour), CreatedBy: fmt.Sprintf("evt_%d", i), PreferencesBy: fmt.Sprintf("evt_%d", i),
 		HasEmail: o.Float64() < 0.8, HasPhone: o.Float64() < 0.6, Completeness: o.Float64(),
@@ -49,9 +96,9 @@ func (o *office) lead(i int, came time.Time) (training.Row, scoring.Facts) {
 	s := scoring.DefaultCard().Score(f)
 	row.Points, row.Tier = s.Value, s.Quality
 	row.Known = f.AsOf.Add(training.Horizon)
-	o.chance = 1 / (1 + math.Exp(-o.truth(f, want, months, turned)))
-	if o.Float64() < o.chance {
-		row.Y, row.Known = 1, f.AsOf.Add(time.Duration(5+o.IntN(80))*24*time.Hour)
+	o.odds = oddsOf(f, want, months)
+	if chance, _ := o.market.chance(o.odds, o.after(came)); o.Float64() < chance {
+		row.Y, row.Known = 1, f.AsOf.Add(time.Duration(soonest+o.IntN(latest-soonest))*24*time.Hour)
 	}
 	return row, f
 }
@@ -89,26 +136,19 @@ func (o *office) behave(f *scoring.Facts, want float64) {
 	}
 }
 
-// truth is the log odds of a win, which nobody in the office knows.
-func (o *office) truth(f scoring.Facts, want, months float64, turned bool) float64 {
-	source := map[string]float64{"referral": 1.4, "website": 0.2, "zillow": -0.6, "facebook": -0.8, "import": -1.6}[f.Source]
-	timeline, budget := 0.14, 0.3
-	base := -1.3
-	switch {
-	case turned && !o.reversed: // it cools
-		source = map[string]float64{"referral": 1.2, "website": 0.1, "zillow": -0.3, "facebook": -0.7, "import": -1.5}[f.Source]
-		base, timeline = -1.8, 0.17
-	case turned:
-		source = map[string]float64{"referral": 0.8, "website": -0.6, "zillow": 0.9, "facebook": -0.2, "import": -1.2}[f.Source]
-		timeline, budget = 0.22, 0.8
-	}
-	z := base + 1.5*want + source - timeline*(months-6)
-	if f.BudgetMax > 0 {
-		z += budget
-	}
-	for _, a := range f.Appointments {
-		if a.Status == "completed" {
-			z += 0.8
+// A win is known some days after its row, any of these as likely.
+const soonest, latest = 5, 85
+
+func oddsOf(f scoring.Facts, want, months float64) (z odds) {
+	for i, w := range worths {
+		z[i] = w.base + 1.5*want + w.source[f.Source] - w.timeline*(months-6)
+		if f.BudgetMax > 0 {
+			z[i] += w.budget
+		}
+		for _, a := range f.Appointments {
+			if a.Status == "completed" {
+				z[i] += 0.8
+			}
 		}
 	}
 	return z

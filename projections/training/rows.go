@@ -18,7 +18,7 @@ type Row struct {
 	Points float64   `json:"points"`   // what the card said; for Churn scoring.ChurnPoints of its risk
 	Tier   string    `json:"tier"`     // by the card
 	Y      float64   `json:"y"`        // 1 or 0
-	Known  time.Time `json:"known_at"` // when Y could be known
+	Known  time.Time `json:"known_at"` // when Y could be known; before that it says nothing
 	Source string    `json:"source"`   // to slice by; no model sees it
 }
 

@@ -76,7 +76,8 @@ func TestSameRowsSameModel(t *testing.T) {
 	}
 }
 
-// TestPurge: what was not known yet changes nothing.
+// TestPurge: what was not known yet changes nothing: neither labels, nor leads
+// that come later.
 func TestPurge(t *testing.T) {
 	rows, _ := someRows(9, 120)
 	now := time.Date(2024, 11, 1, 0, 0, 0, 0, time.UTC)
@@ -86,7 +87,10 @@ func TestPurge(t *testing.T) {
 	}
 	for i := range rows {
 		if !rows[i].Known.Before(now) || rows[i].AsOf.Add(training.Horizon).After(now) {
-			rows[i].Y, rows[i].X = 1-rows[i].Y, nil
+			rows[i].Y = 1 - rows[i].Y
+		}
+		if rows[i].AsOf.After(now) {
+			rows[i].X = nil
 		}
 	}
 	after, err := training.Train(training.Task{Rows: rows, Now: now})

@@ -19,6 +19,7 @@ const (
 	tierLeads     = 20   // of a tier, to say that its order is wrong
 	driftedBins   = 10
 	smallestShare = 0.001 // of a bin, or its logarithm would say everything
+	mostAhead     = 4.0   // log likelihood by which points may be ahead on the newest leads
 )
 
 // Drift is how far a feature's values have moved since training: the population
@@ -39,11 +40,13 @@ type Watched struct {
 	Seen      float64   `json:"seen"`      // how many were won
 	Tiers     []Slice   `json:"tiers"`
 	Drift     []Drift   `json:"drift"`  // worst first
+	Ahead     float64   `json:"ahead"`  // of a learned one, by how much log likelihood points with Platt tell the newest leads better
 	Alarms    []string  `json:"alarms"` // why the model should not serve; none if all is well
 }
 
 // Watch compares what a model said of leads with what became of them, and the
-// features of late rows with those that it was trained on.
+// features of late rows with those that it was trained on. Of rows that are not
+// known by now it looks at the features, and that they are open.
 func Watch(m *scoring.Model, trainedTo time.Time, rows []Row, now time.Time) Watched {
 	w := Watched{ModelID: m.ID()}
 	before, after := splitAt(rows, trainedTo)
@@ -59,7 +62,13 @@ func Watch(m *scoring.Model, trainedTo time.Time, rows []Row, now time.Time) Wat
 		w.Tiers = (&trial{candidate: m, judged: judged}).tierSlices()
 	}
 	w.Drift = drifts(m, before, after)
+	if m.Kind == scoring.KindLogistic {
+		w.Ahead = round4(overtaken(m, Task{Target: Target(m.Target), Rows: rows, Now: now}, trainedTo))
+	}
 	w.alarm(m, judged)
+	if w.Ahead > mostAhead {
+		w.Alarms = append(w.Alarms, fmt.Sprintf("calibrated points tell the newest leads better, by %.1f of log likelihood", w.Ahead))
+	}
 	return w
 }
 
