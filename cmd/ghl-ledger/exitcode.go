@@ -13,8 +13,8 @@ const serveExitCodes = `Exit codes:
   0   stopped by SIGTERM or SIGINT, everything acknowledged is durable
   2   bad configuration, or could not listen
   70  storage in doubt: a write or flush failed; nothing was answered after it. Start again: the ledger is read from the disk
-  71  the ledger is damaged where a start looks (its files, its head, the newest entries) and was not served.
-      ghl-ledger verify --data DIR names what is wrong; restore a backup. Damage further back is found when it is
+  71  the ledger is damaged where a start looks (its files, its head, the newest entries) and was not served:
+      look with ghl-ledger verify --data DIR, and restore a backup. Damage further back is found when it is
       read, by a view, an export, verify or a backup: then the service stays, serves what is sound, answers
       webhooks with 429, and /readyz, the log and an alert name the entry
   72  another process has this data directory open`
