@@ -78,6 +78,7 @@ type Record struct {
 // A field with its zero value is left out. A tag that this release does not
 // know refuses the record (ErrNewer): it may say that no message may follow.
 const (
+	atSeq   = 2
 	atPrev  = 74
 	atNames = 106
 	crcSize = 4
@@ -105,6 +106,15 @@ func AppendRecord(b []byte, r *Record) []byte {
 	b = appendFields(b, r)
 	b = appendText(b, r.Body)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+}
+
+// PlaceRecord gives a stored record its place: it sets seq, prev and the
+// checksum. AppendRecord can so be done before the place is known.
+func PlaceRecord(stored []byte, seq Seq, prev [32]byte) {
+	binary.BigEndian.PutUint64(stored[atSeq:], uint64(seq))
+	copy(stored[atPrev:], prev[:])
+	end := len(stored) - crcSize
+	binary.BigEndian.PutUint32(stored[end:], crc32.Checksum(stored[:end], castagnoli))
 }
 
 func appendText[T string | []byte](b []byte, s T) []byte {

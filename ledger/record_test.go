@@ -69,6 +69,22 @@ func TestRecordRoundTrip(t *testing.T) {
 
 // Every field of a record is in its encoding; a new one that is forgotten
 // there would be lost in silence.
+// TestPlaceRecord: what was encoded before its place was known is, once it is
+// placed, what AppendRecord makes of the whole record.
+func TestPlaceRecord(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawn(t)
+		want := ledger.AppendRecord(nil, &r)
+		seq, prev := r.Seq, r.Prev
+		r.Seq, r.Prev = 0, [32]byte{}
+		got := ledger.AppendRecord(nil, &r)
+		ledger.PlaceRecord(got, seq, prev)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("placed: %x, want %x", got, want)
+		}
+	})
+}
+
 func TestRecordEncodesEveryField(t *testing.T) {
 	var full ledger.Record
 	fill(reflect.ValueOf(&full).Elem())

@@ -10,28 +10,30 @@ import (
 
 // draft is a Draft with what can be worked out before its turn.
 type draft struct {
-	ledger.Draft
-	key    digest
-	owner  digest // whose slot seals the body; zero: a slot of its own
-	filed  filed  // what the index file has of both
-	packed []byte // the body, perhaps compressed
-	zstd   bool   // it is
+	ledger.Record        // but for seq and prev; Body as it was received
+	key           digest // of Key
+	owner         digest // whose slot seals the body; zero: a slot of its own
+	filed         filed  // what the index file has of both
+	packed        []byte // the body, perhaps compressed
+	zstd          bool   // it is
+	isNew         bool   // the index may not know the owner's slot
+	stored        []byte // the record, but for seq, prev and checksum
 }
 
 // prepare runs in the caller's goroutine, so that the writer has less to do.
-func (l *Log) prepare(d ledger.Draft) draft {
-	p := draft{Draft: d, key: l.keys.keyDigest(d.Key)}
+func (l *Log) prepare(p *draft, d *ledger.Draft) {
+	p.Draft, p.key = *d, l.keys.keyDigest(d.Key)
 	switch {
 	case d.Subject != "":
 		p.owner = l.keys.subjectDigest(d.Subject)
 	case d.Person != "":
 		p.owner = l.keys.personDigest(d.Person)
+		p.Owner = p.owner
 	}
 	p.Occurred, p.Meta.Arrived = d.Occurred.UTC().Round(0), d.Meta.Arrived.UTC().Round(0)
 	p.Person = ""
 	p.filed = l.index.ask(p.key, p.owner)
 	p.packed, p.zstd = l.pack.pack(d.Body)
-	return p
 }
 
 // batch is a commit in the making. What it will have added to the log's state
@@ -41,29 +43,9 @@ type batch struct {
 	tx      *bbolt.Tx
 	bucket  *bbolt.Bucket
 	head    head
-	slot    uint64 // the newest slot given out
 	entries []ledger.Entry
-	added   []addition        // beside entries
-	keys    map[digest]int    // → place in entries
-	owners  map[digest]uint64 // → slot
-	buffer  []byte
-}
-
-// addition is what the index must know of an entry. The owner is zero if it
-// knows the owner's slot already.
-type addition struct {
-	hash       [32]byte
-	key, owner digest
-	slot       uint64
-}
-
-// addition describes the newest entry.
-func (b *batch) addition(d *draft, slot uint64) addition {
-	a := addition{hash: b.head.hash, key: d.key, slot: slot}
-	if _, isNew := b.owners[d.owner]; isNew {
-		a.owner = d.owner
-	}
-	return a
+	added   []*draft       // beside entries
+	keys    map[digest]int // → place in entries
 }
 
 // fill begins a batch with the drafts of all calls. An error is the storage's;
@@ -74,8 +56,8 @@ func (l *Log) fill(group []*call) (b *batch, answers []answer, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("begin: %w", err)
 	}
-	b = &batch{l: l, tx: tx, bucket: tx.Bucket(entriesBucket), head: *l.head.Load(), slot: l.keys.used.Load(),
-		keys: map[digest]int{}, owners: map[digest]uint64{}}
+	b = &batch{l: l, tx: tx, bucket: tx.Bucket(entriesBucket), head: *l.head.Load(),
+		keys: make(map[digest]int, len(group))}
 	b.bucket.FillPercent = 1.0 // entries only go to the end
 	if err := putStops(b.bucket); err != nil {
 		return nil, nil, errors.Join(err, tx.Rollback())
@@ -162,94 +144,36 @@ func (b *batch) known(d *draft) (*ledger.Entry, error) {
 
 // add makes d the newest entry.
 func (b *batch) add(d *draft) (ledger.Entry, error) {
-	l := b.l
-	now := l.o.Now().UTC().Round(0)
-	id, err := nextID(b.head.id, now, l.o.Entropy)
-	if err != nil {
-		return ledger.Entry{}, fmt.Errorf("make an id: %w", err)
+	if d.stored == nil {
+		return ledger.Entry{}, fmt.Errorf("the index had an entry with key %q, and has none", d.Key)
 	}
-	r := ledger.Record{Seq: b.head.seq + 1, ID: id, Recorded: now, Prev: b.head.hash, Draft: d.Draft}
-	if err := b.seal(&r, d); err != nil {
-		return ledger.Entry{}, fmt.Errorf("seal entry %d: %w", r.Seq, err)
-	}
-	stored := ledger.AppendRecord(make([]byte, 0, 256+len(r.Body)), &r)
-	if err := b.bucket.Put(seqKey(r.Seq), stored); err != nil {
+	d.Seq, d.Prev = b.head.seq+1, b.head.hash
+	ledger.PlaceRecord(d.stored, d.Seq, d.Prev)
+	if err := b.bucket.Put(seqKey(d.Seq), d.stored); err != nil {
 		return ledger.Entry{}, err
 	}
-	b.head = head{witness{r.Seq, ledger.HashRecord(stored)}, id, now}
-	e := entry(&r, b.head.hash, len(stored))
-	e.Body = d.Body
+	b.head = head{witness{d.Seq, ledger.HashRecord(d.stored)}, d.ID, d.Recorded}
+	e := entry(&d.Record, b.head.hash, len(d.stored))
 	if e.Erased {
 		e.Body = nil
 	}
 	b.keys[d.key] = len(b.entries)
 	b.entries = append(b.entries, e)
-	b.added = append(b.added, b.addition(d, r.Slot))
+	b.added = append(b.added, d)
 	return e, nil
-}
-
-// seal sets flags, slot and body as they are stored.
-func (b *batch) seal(r *ledger.Record, d *draft) (err error) {
-	if r.Subject == "" {
-		r.Owner = d.owner
-	}
-	if d.owner != (digest{}) && b.l.forgotten[d.owner] {
-		r.Flags, r.Body = ledger.Gone, nil
-		return nil
-	}
-	r.Body = d.packed
-	if d.zstd {
-		r.Flags |= ledger.Zstd
-	}
-	if len(d.Body) == 0 || b.l.o.Plain {
-		return nil
-	}
-	if r.Slot, err = b.slotFor(d); err != nil {
-		return err
-	}
-	r.Flags |= ledger.Sealed | ledger.ChaCha
-	b.buffer, err = b.l.keys.seal(b.buffer[:0], r.Slot, r.ID, r.Body)
-	r.Body = b.buffer
-	return err
-}
-
-// slotFor returns the slot of the draft's owner, or a new one if it has none or its key was
-// destroyed.
-func (b *batch) slotFor(d *draft) (uint64, error) {
-	if d.owner == (digest{}) {
-		return b.newSlot()
-	}
-	slot, ok := b.owners[d.owner]
-	if !ok {
-		slot, ok = b.l.index.slotOf(d.owner, &d.filed)
-	}
-	if ok && !b.l.keys.destroyed(slot) {
-		return slot, nil
-	}
-	slot, err := b.newSlot()
-	b.owners[d.owner] = slot
-	return slot, err
-}
-
-func (b *batch) newSlot() (uint64, error) {
-	for {
-		b.slot++
-		if b.slot >= b.l.keys.made() {
-			if err := b.l.keys.reach(b.slot); err != nil {
-				return 0, err
-			}
-		}
-		// A power cut while keys were made leaves zeros, which seal nothing.
-		if !b.l.keys.destroyed(b.slot) {
-			return b.slot, nil
-		}
-	}
 }
 
 // intoIndex hands the batch over, once it is durable.
 func (b *batch) intoIndex() {
-	for i, a := range b.added {
-		b.l.index.add(witness{b.entries[i].Seq, a.hash}, a.key, a.owner, a.slot)
+	ix := b.l.index
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	for i, d := range b.added {
+		owner := digest{} // the index is told of each once
+		if d.isNew {
+			owner = d.owner
+		}
+		ix.add(witness{d.Seq, b.entries[i].Hash}, d.key, owner, d.Slot)
 	}
 }
 

@@ -40,7 +40,7 @@ func (l *Log) Readmit(ctx context.Context, subject string) error {
 
 // deed has the writer do something between two commits.
 func (l *Log) deed(ctx context.Context, what string, do func() error) error {
-	c := &call{ctx: ctx, deed: do, answer: make(chan answer, 1)}
+	c := &call{ctx: ctx, deed: do, over: make(chan struct{}), answer: make(chan answer, 1)}
 	err := l.send(c)
 	if err == nil {
 		_, err = c.wait()

@@ -2,9 +2,11 @@ package boltlog_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -72,5 +74,68 @@ func TestForgotten(t *testing.T) {
 		if r := verify(t, dir); !r.Sound() || r.Erased != 3 {
 			t.Errorf("verify: %+v", r)
 		}
+	}
+}
+
+// TestForgottenAmongAppends: bodies are sealed beside the writer, but none by a
+// key that an erasure passes over. Whatever was on its way, nothing of the
+// contact is left, and others have all of theirs.
+func TestForgottenAmongAppends(t *testing.T) {
+	const senders, rounds = 16, 8
+	l := open(t, t.TempDir(), boltlog.Options{})
+	for round := range rounds {
+		contact := fmt.Sprint("contact ", round)
+		var all sync.WaitGroup
+		for s := range senders {
+			all.Go(func() {
+				for i := range 5 {
+					key := fmt.Sprint(round, " ", s, " ", i)
+					if _, err := l.Append(t.Context(), of(key, contact), of("other "+key, "other "+contact)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Go(func() {
+			if err := l.Erase(t.Context(), contact); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Wait()
+	}
+	es := logtest.Entries(t, l, ledger.Cursor{})
+	if want := senders * rounds * 10; len(es) != want {
+		t.Fatalf("%d entries, want %d", len(es), want)
+	}
+	for _, e := range es {
+		if forgotten := e.Subject[0] == 'c'; e.Erased != forgotten {
+			t.Fatalf("entry %d of %s: erased %v, want %v", e.Seq, e.Subject, e.Erased, forgotten)
+		}
+	}
+}
+
+// TestRetryUsesNoKey: keys are given out before the writer finds that an entry
+// is there already; a sender that repeats itself must not use them up.
+func TestRetryUsesNoKey(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, boltlog.Options{})
+	nobodys := ledger.Draft{Kind: "campaign.opened", Key: "1", Body: []byte("{}")}
+	logtest.Append(t, l, nobodys)
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(dir, "ledger.keys"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	before := size()
+	for range 20 {
+		logtest.Append(t, l, slices.Repeat([]ledger.Draft{nobodys}, 1000)...)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := size(); after != before {
+		t.Errorf("20,000 retries grew the key file from %d to %d bytes", before, after)
 	}
 }

@@ -17,10 +17,11 @@ import (
 // entry, and in memory what is newer. When that has grown, a goroutine merges
 // both into the next file, outside the commits that senders wait for.
 //
-// The writer owns it: no method may run beside another, but for ask.
+// The writer owns it: no method may run beside another, but for ask, has and
+// slotOf.
 type index struct {
 	path    string
-	filing  sync.RWMutex // held to put another file in base's place, and by ask
+	mu      sync.RWMutex // held to change what is below, and by those who are not the writer
 	id      [16]byte
 	log     *slog.Logger
 	base    *run   // the file; never nil
@@ -78,7 +79,7 @@ type filed struct {
 }
 
 // ask looks into the file. It may run beside the writer. Where the file was cut
-// off beneath the mapping it has no answer: the writer then looks itself, and
+// off beneath the mapping it has no answer: whoever needs it looks again, and
 // what becomes of that is the storage's failure, not the caller's.
 func (ix *index) ask(key, owner digest) (f filed) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -87,8 +88,8 @@ func (ix *index) ask(key, owner digest) (f filed) {
 			f = filed{}
 		}
 	}()
-	ix.filing.RLock()
-	defer ix.filing.RUnlock()
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
 	f.file = ix.base
 	f.seq, f.hasKey = ix.base.keys.find(key)
 	if owner != (digest{}) {
@@ -113,8 +114,18 @@ func (ix *index) find(key digest, f *filed) (ledger.Seq, bool) {
 	return ledger.Seq(seq), ok
 }
 
-// slotOf returns the slot that the owner had last.
+// has says whether an entry has the key. It may run beside the writer.
+func (ix *index) has(key digest, f *filed) bool {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	_, ok := ix.find(key, f)
+	return ok
+}
+
+// slotOf returns the slot that the owner had last. It may run beside the writer.
 func (ix *index) slotOf(owner digest, f *filed) (uint64, bool) {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
 	if slot, ok := ix.fresh.owners[owner]; ok {
 		return slot, true
 	}
@@ -159,7 +170,9 @@ func (ix *index) tend() {
 }
 
 func (ix *index) start() {
+	ix.mu.Lock()
 	ix.merging, ix.fresh = ix.fresh, newDelta(ix.fresh.upto, ix.fresh.slot)
+	ix.mu.Unlock()
 	base, d := ix.base, ix.merging
 	go func() { ix.merged <- ix.merge(base, d) }()
 }
@@ -176,6 +189,8 @@ func (ix *index) merge(base *run, d *delta) (m merge) {
 // install puts a merged file in the place of the old one. A failed merge loses
 // nothing: what it was to write goes back to memory.
 func (ix *index) install(m merge) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
 	if m.err != nil {
 		ix.log.Warn("index not written", "err", m.err)
 		ix.fresh = ix.merging.followedBy(ix.fresh)
@@ -185,10 +200,8 @@ func (ix *index) install(m merge) {
 	ix.merging = nil
 }
 
-// replace puts a file in base's place.
+// replace puts a file in base's place. The caller holds mu.
 func (ix *index) replace(r *run) {
-	ix.filing.Lock()
-	defer ix.filing.Unlock()
 	ix.base.close()
 	ix.base = r
 }
@@ -215,5 +228,7 @@ func (ix *index) close(flush bool) {
 		ix.start()
 		ix.wait()
 	}
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
 	ix.replace(&run{})
 }

@@ -52,7 +52,7 @@ func (d digest) compare(e digest) int {
 }
 
 // keyring is the open key file. Reading it is safe for concurrent use; the
-// writer alone makes and destroys keys.
+// writer alone destroys keys, and they are given out one at a time.
 type keyring struct {
 	file   *os.File
 	mapped []byte
@@ -63,7 +63,8 @@ type keyring struct {
 	macs   sync.Pool
 
 	used     atomic.Uint64 // the newest slot given out
-	making   bool          // the writer's: keys are being made
+	ahead    sync.Mutex    // held to have keys made
+	making   bool          // keys are being made
 	extended chan error    // the outcome of that
 }
 

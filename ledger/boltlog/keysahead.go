@@ -29,8 +29,12 @@ func (k *keyring) extend(n int) error {
 }
 
 // tend has more keys made, beside the writer, when half of those ahead are
-// used up. It returns the error of the time before. Only the writer calls it.
+// used up. It returns the error of the time before.
 func (k *keyring) tend() error {
+	if !k.ahead.TryLock() {
+		return nil // somebody makes them
+	}
+	defer k.ahead.Unlock()
 	if k.making {
 		select {
 		case err := <-k.extended:
@@ -47,8 +51,15 @@ func (k *keyring) tend() error {
 	return nil
 }
 
-// await ends when no keys are being made. Only the writer calls it.
+// await ends when no keys are being made.
 func (k *keyring) await() error {
+	k.ahead.Lock()
+	defer k.ahead.Unlock()
+	return k.finish()
+}
+
+// finish ends when no keys are being made. The caller holds ahead.
+func (k *keyring) finish() error {
 	if !k.making {
 		return nil
 	}
@@ -56,14 +67,30 @@ func (k *keyring) await() error {
 	return <-k.extended
 }
 
-// reach returns when there is such a slot. Only the writer calls it.
+// next gives out a slot. Only one at a time may call it.
+func (k *keyring) next() (slot uint64, err error) {
+	for {
+		slot = k.used.Load() + 1
+		if slot >= k.made() {
+			if err := k.reach(slot); err != nil {
+				return 0, err
+			}
+		}
+		k.used.Store(slot)
+		// A power cut while keys were made leaves zeros, which seal nothing.
+		if !k.destroyed(slot) {
+			return slot, nil
+		}
+	}
+}
+
+// reach returns when there is such a slot.
 func (k *keyring) reach(slot uint64) error {
-	err := k.await()
+	k.ahead.Lock()
+	defer k.ahead.Unlock()
+	err := k.finish()
 	for err == nil && slot >= k.made() {
 		err = k.extend(slotsMade)
 	}
-	if err != nil {
-		return fmt.Errorf("make keys: %w", err)
-	}
-	return nil
+	return err
 }

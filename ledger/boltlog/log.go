@@ -58,8 +58,9 @@ type Options struct {
 	MinFree int64
 
 	// MaxWaiting bounds the drafts that wait to be committed (4096) and
-	// MaxWaitingBytes their bodies (64 MiB); beyond either Append ends with
-	// ErrBusy (P10). A call by itself is always let in.
+	// MaxWaitingBytes their bodies (64 MiB), each of which is held twice, as it
+	// was received and as it is stored; beyond either Append ends with ErrBusy
+	// (P10). A call by itself is always let in.
 	MaxWaiting      int
 	MaxWaitingBytes int64
 
@@ -109,9 +110,10 @@ type Log struct {
 	keys    *keyring
 	witness *os.File
 	pack    *packer
-	index   *index // the writer's
+	buffers sync.Pool // of *[]byte, to seal into
+	index   *index    // the writer's
 
-	forgotten map[digest]bool // the writer's: bodies of these are not kept
+	forgotten map[digest]bool // changed by deeds, read in turn: bodies of these are not kept
 	stuck     bool            // the writer's: bbolt panicked and holds its lock
 
 	unwitnessed bool // it was opened without a head witness
@@ -120,11 +122,12 @@ type Log struct {
 	first   atomic.Pointer[time.Time] // when the first entry was recorded
 	state   atomic.Pointer[trouble]   // why it cannot append; nil when it can
 	damage  atomic.Pointer[error]     // the first that was found
+	tight   atomic.Bool               // appends were refused for want of room, or may be
 	commits atomic.Uint64
 	readers readers
 	mapped  mapped
 
-	sending sync.RWMutex // held to send a call, and to close calls
+	turn    turn // held to send a call, and to close calls
 	calls   chan *call
 	waiting waiting
 	done    chan struct{} // closed when the writer has ended
@@ -132,7 +135,7 @@ type Log struct {
 	alive   sync.RWMutex // held while db and keys are in use by a reader
 	closing sync.Once
 	closed  struct {
-		yes bool // guarded by sending and alive both
+		yes bool // guarded by turn and alive both
 		err error
 	}
 
@@ -162,12 +165,12 @@ func (l *Log) Close() error {
 }
 
 func (l *Log) close() error {
-	l.sending.Lock()
+	l.turn.mu.Lock()
 	l.alive.Lock()
 	l.closed.yes = true
 	close(l.calls)
 	l.alive.Unlock()
-	l.sending.Unlock()
+	l.turn.mu.Unlock()
 	<-l.done
 	l.wake()
 	l.alive.Lock() // no page is being read any more

@@ -36,7 +36,9 @@ func Open(dir string, o Options) (*Log, error) {
 		calls: make(chan *call, o.MaxWaiting),
 		done:  make(chan struct{}),
 		grown: make(chan struct{}),
+		turn:  newTurn(),
 	}
+	l.buffers.New = func() any { return new([]byte) }
 	if err := l.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger in %s: %w", dir, err), l.abandon())
 	}
@@ -221,6 +223,7 @@ func (l *Log) loadHead() error {
 		return err
 	})
 	l.head.Store(h)
+	l.turn.id = h.id
 	return err
 }
 

@@ -52,8 +52,7 @@ func (l *Log) Ready() error {
 	if err := l.stillOpen(); err != nil {
 		return err
 	}
-	_, _, reason := l.room()
-	return reason
+	return l.room().reason
 }
 
 // readers are the read transactions that are open.

@@ -1,118 +1,23 @@
 package boltlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"runtime/debug"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
 
-// call is what somebody waits for: drafts to be appended, or a deed to be done
-// by the writer between two commits.
-type call struct {
-	ctx    context.Context
-	drafts []draft
-	bytes  int64
-	deed   func() error
-	answer chan answer // has room for one
-}
-
-type answer struct {
-	appended []ledger.Appended
-	err      error
-}
-
-// waiting counts what is on its way to the writer.
-type waiting struct{ drafts, bytes atomic.Int64 }
-
 // trouble is why the log cannot append.
 type trouble struct {
 	err   error // ErrFull or ErrDoubt
 	since time.Time
 	free  int64 // bytes that were free when it began
-}
-
-// Append implements ledger.Appender. It returns without an error only after
-// both flushes of the commit (P1). Calls that wait share a commit, and no
-// commit waits for company. The drafts of one call are committed together, and
-// get the next places (P4). A key that is there already is found for ever,
-// exactly (P3).
-//
-// It ends with ErrBusy at once when too much waits (P10), with ErrFull while
-// there is no room, with ErrDoubt after the storage failed (P8), and with
-// ErrCorrupt once damage was found (P9): none of these is an answer that
-// acknowledges (P2).
-func (l *Log) Append(ctx context.Context, ds ...ledger.Draft) ([]ledger.Appended, error) {
-	if len(ds) == 0 {
-		return nil, ctx.Err()
-	}
-	c := &call{ctx: ctx, drafts: make([]draft, len(ds)), answer: make(chan answer, 1)}
-	for i, d := range ds {
-		if err := d.Validate(); err != nil {
-			return nil, err
-		}
-		c.drafts[i] = l.prepare(d)
-		c.bytes += int64(len(d.Body))
-	}
-	if err := l.send(c); err != nil {
-		return nil, fmt.Errorf("append %s: %w", ds[0].Kind, err)
-	}
-	a, err := c.wait()
-	if err != nil {
-		return nil, fmt.Errorf("append %s: %w", ds[0].Kind, err)
-	}
-	return a.appended, nil
-}
-
-// wait returns the answer, or the context's error if that comes first: then
-// the drafts may be kept or not.
-func (c *call) wait() (answer, error) {
-	select {
-	case a := <-c.answer:
-		return a, a.err
-	case <-c.ctx.Done():
-		return answer{}, c.ctx.Err()
-	}
-}
-
-// send hands c to the writer, or says why it cannot wait.
-func (l *Log) send(c *call) error {
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
-	l.sending.RLock()
-	defer l.sending.RUnlock()
-	if l.closed.yes {
-		return ledger.ErrClosed
-	}
-	drafts, bytes := l.waiting.add(c)
-	alone := drafts == int64(len(c.drafts))
-	if !alone && (drafts > int64(l.o.MaxWaiting) || bytes > l.o.MaxWaitingBytes) {
-		l.waiting.remove(c)
-		return ledger.ErrBusy
-	}
-	select {
-	case l.calls <- c:
-		return nil
-	default:
-		l.waiting.remove(c)
-		return ledger.ErrBusy
-	}
-}
-
-func (w *waiting) add(c *call) (drafts, bytes int64) {
-	return w.drafts.Add(int64(len(c.drafts))), w.bytes.Add(c.bytes)
-}
-
-func (w *waiting) remove(c *call) {
-	w.drafts.Add(-int64(len(c.drafts)))
-	w.bytes.Add(-c.bytes)
 }
 
 // Bounds of one commit: beyond a thousand entries it gets no cheaper, only later.
@@ -171,6 +76,7 @@ func (l *Log) do(c *call) {
 	if err == nil {
 		err = l.act(c.deed)
 	}
+	close(c.over)
 	l.reply(c, answer{err: err})
 }
 
@@ -200,6 +106,8 @@ func (l *Log) replyAll(calls []*call, err error) {
 
 // commit answers every call of the group, after one commit.
 func (l *Log) commit(group []*call) {
+	last := group[len(group)-1]
+	defer l.turn.done.Store(last.number)
 	group = l.admit(group)
 	if len(group) == 0 {
 		return
@@ -223,16 +131,15 @@ func (l *Log) commit(group []*call) {
 	}
 }
 
-// admit answers the calls that cannot be committed and returns the others.
+// admit waits until the calls are sealed, answers those that cannot be
+// committed and returns the others.
 func (l *Log) admit(group []*call) []*call {
-	room, receiptsOnly, reason := l.room()
+	room := l.room()
+	l.tight.Store(!room.all)
 	admitted := group[:0]
 	for _, c := range group {
-		err := c.ctx.Err()
-		if err == nil && !(room || receiptsOnly && ledger.MayUseReserve(c.ctx)) {
-			err = reason
-		}
-		if err != nil {
+		c.sealed.Wait()
+		if err := cmp.Or(c.ctx.Err(), room.refuses(c.ctx), c.broken); err != nil {
 			l.reply(c, answer{err: err})
 			continue
 		}
@@ -248,7 +155,6 @@ func (l *Log) publish(b *batch) error {
 		return fmt.Errorf("write the head witness: %w", errors.Join(err, errNotPlain))
 	}
 	b.intoIndex()
-	l.keys.used.Store(b.slot)
 	if l.head.Load().seq == 0 {
 		l.first.Store(&b.entries[0].Recorded)
 	}
@@ -279,6 +185,7 @@ func (l *Log) failed(err error) error {
 		free, _ := free(l.lock)
 		err = fmt.Errorf("%w: %v", ledger.ErrFull, err)
 		l.state.Store(&trouble{err, time.Now(), free})
+		l.tight.Store(true)
 		l.o.Logger.Error("no room on the disk", "err", err)
 		return err
 	}
@@ -296,28 +203,41 @@ func (l *Log) doubtful() error {
 	return nil
 }
 
-// room says who may append: everybody, our own receipts only, or nobody.
-func (l *Log) room() (all, receipts bool, reason error) {
+// room is who may append: everybody, our own receipts only, or nobody, and why.
+type room struct {
+	all, receipts bool
+	reason        error
+}
+
+// refuses returns why an append with that context is refused, or nil.
+func (r room) refuses(ctx context.Context) error {
+	if r.all || r.receipts && ledger.MayUseReserve(ctx) {
+		return nil
+	}
+	return r.reason
+}
+
+func (l *Log) room() room {
 	t := l.state.Load()
 	if t != nil && errors.Is(t.err, ledger.ErrDoubt) {
-		return false, false, t.err
+		return room{reason: t.err}
 	}
 	have, err := free(l.lock)
 	if err != nil {
-		return false, false, fmt.Errorf("%w: ask for free space: %v", ledger.ErrFull, err)
+		return room{reason: fmt.Errorf("%w: ask for free space: %v", ledger.ErrFull, err)}
 	}
 	// After a write found no room, try again when there is more of it, or now and then.
 	if t != nil && have <= t.free && time.Since(t.since) < time.Second {
-		return false, false, t.err
+		return room{reason: t.err}
 	}
 	if damage := l.Damage(); damage != nil {
-		return false, have >= l.o.MinFree/4, damage
+		return room{receipts: have >= l.o.MinFree/4, reason: damage}
 	}
 	if have >= l.o.MinFree {
-		return true, true, nil
+		return room{all: true}
 	}
-	reason = fmt.Errorf("%w: %d bytes free, below the floor of %d", ledger.ErrFull, have, l.o.MinFree)
-	return false, have >= l.o.MinFree/4, reason
+	reason := fmt.Errorf("%w: %d bytes free, below the floor of %d", ledger.ErrFull, have, l.o.MinFree)
+	return room{receipts: have >= l.o.MinFree/4, reason: reason}
 }
 
 // tend does what may be done between commits: the index, and keys ahead.
