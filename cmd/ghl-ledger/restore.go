@@ -27,8 +27,10 @@ type restoreCmd struct {
 // Help is what restore --help says beside its flags.
 func (restoreCmd) Help() string {
 	return `Verifies every entry, then makes the ledger as of the backup. Its views are
-made anew by the next start. Messages that had been asked for are held, since
-they may have been sent after the backup was made: see ghl-ledger effects.
+made anew by the next start. Messages that had been asked for are held, whatever
+they waited for, and so are answers to what happened before the restore and is
+told after it: they may have been sent after the backup was made. They are shown
+by effects list --state held.
 
 Exit codes:
   0   restored
