@@ -138,22 +138,25 @@ func (c *console) lead(q *request) (page, error) {
 	return page{Name: "lead", Nav: "leads", Title: name, Data: p}, nil
 }
 
-// manyPages bounds how much of a long list one page of the console shows.
-const manyPages = 4
+// pageRows bounds how much of a long list one page of the console shows.
+const pageRows = 2000
 
-// all reads a list to its end, or as far as a page can show.
+// all reads a list to its end and returns the last of it, as much as a page can
+// show: what is newest comes last.
 func all[T any](q *request, path string) (items []T, err error) {
 	values := url.Values{"limit": {"500"}}
-	for range manyPages {
+	for {
 		var l listOf[T]
 		if err := q.get(path, values, &l); err != nil {
 			return nil, err
 		}
 		items = append(items, l.Data...)
+		if len(items) > pageRows {
+			items = slices.Delete(items, 0, len(items)-pageRows)
+		}
 		if l.Next == nil {
-			break
+			return items, nil
 		}
 		values.Set("after", *l.Next)
 	}
-	return items, nil
 }
