@@ -71,5 +71,6 @@ It stays up until ctrl-C; everything is in %s and is removed then.
   token    %s
   API      curl -H "Authorization: Bearer $TOKEN" http://%s/api/v1/leads
   health   curl http://%s/webhooks/ghl/health
-`, dir, admin, t.cfg.AdminToken, admin, public)
+  retry    LEDGER_URL=http://%s LEDGER_ADMIN_TOKEN=%s ghl-ledger effects retry --state dead --yes
+`, dir, admin, t.cfg.AdminToken, admin, public, admin, t.cfg.AdminToken)
 }

@@ -256,7 +256,7 @@ func (t *teller) deadLetters() {
 		t.fault("list effects: %w", err)
 		return
 	}
-	fmt.Fprintf(t.out, "\nDead letters (send again: ghl-ledger effects retry ID)\n\n")
+	fmt.Fprintf(t.out, "\nDead letters (a person has them sent again: effects retry)\n\n")
 	dead := 0
 	for _, e := range list {
 		switch {

@@ -60,14 +60,17 @@ func TestCrashPoints(t *testing.T) {
 		if c.drop && !long {
 			step = 8
 		}
+		points := 0
 		for nth, hit := 1, true; hit; nth += step {
 			c := c
 			c.nth = nth
+			points++
 			synctest.Test(t, func(t *testing.T) { hit = crashOnce(t, &c) })
 			if t.Failed() {
 				t.Fatalf("with a crash at %v", &c)
 			}
 		}
+		t.Logf("%d stops, append kept %t, views dropped %t: 18 effects settled after each, no message twice", points-1, c.after, c.drop)
 	}
 }
 

@@ -63,6 +63,9 @@ func checkFate(t *testing.T, what string, refusal error, want outbox.EffectState
 	if e := es[len(es)-1]; e.State != want {
 		t.Errorf("%s is %s (%s), want %s", e.Kind, e.State, e.Error, want)
 	}
+	if e := es[len(es)-1]; what == "update" && want == outbox.StateDead && e.Attempts != tries {
+		t.Errorf("%d attempts told, want the %d calls that were made", e.Attempts, tries)
+	}
 	if n := len(w.ghl.tried(what)); n != tries {
 		t.Errorf("%d tries of the %s, want %d", n, what, tries)
 	}
@@ -113,6 +116,7 @@ func TestLostAnswer(t *testing.T) {
 		if es[1].State != "held" || len(w.ghl.tried("message")) != 1 {
 			t.Errorf("message %+v with %d tries, want it held after one", es[1], len(w.ghl.tried("message")))
 		}
+		t.Logf("answers lost: the field update went %d times, the message once and is held (%s)", len(w.ghl.tried("update")), es[1].Error)
 		w.act(es[1], outbox.Acts.Release)
 		if got := w.effects()[1]; got.State != "delivered" || len(w.ghl.tried("message")) != 2 {
 			t.Errorf("after a release %+v, want it delivered", got)

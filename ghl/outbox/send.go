@@ -46,6 +46,7 @@ func (c *Courier) update(ctx context.Context, r *record, patch ghl.Patch) error 
 	if fields, again = patch.Encode(defs); again != nil {
 		return again
 	}
+	r.Attempts++ // a try is a call: the one that was refused is one too
 	return c.Contacts.UpdateContact(ctx, r.LocationID, r.ContactID, fields)
 }
 
