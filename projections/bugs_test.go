@@ -86,6 +86,7 @@ func TestPlantedBug(t *testing.T) {
 			if s := w.statusOf(buggy); s.Version != 2 || s.State != projections.Live || s.Parked != 0 {
 				t.Errorf("%s: with the bug fixed %+v", buggy, s)
 			}
+			t.Logf("%s: %d parked under version 1, %d under version 2", buggy, len(parked), w.statusOf(buggy).Parked)
 			for _, e := range []ledger.Entry{poison, behind} {
 				if !w.scored(e) {
 					t.Errorf("%s: entry %d was not made up for", buggy, e.Seq)

@@ -205,6 +205,7 @@ func TestProcessing(t *testing.T) {
 		t.Run(string(tt.event), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := process(t, tt.before, tt.event, tt.data)
+				t.Logf("%d things asked for; caused: %d entries, effects %q", len(tt.asks), len(s.entries), s.effects)
 				for _, a := range tt.asks {
 					if got := a.show(s); got != a.want {
 						t.Errorf("%s: got %v, want %v\neffects %q", a.what, got, a.want, s.effects)

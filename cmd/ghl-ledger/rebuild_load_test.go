@@ -21,7 +21,8 @@ func TestRebuildUnderLoad(t *testing.T) {
 	if n == 0 {
 		t.Skip("LEDGER_REBUILD_EVENTS is not set")
 	}
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64 // a sender keeps its connections
+	sender := http.DefaultTransport.(*http.Transport)
+	sender.MaxIdleConnsPerHost, sender.MaxConnsPerHost = 64, 64 // it keeps its connections, and a stall makes no more of them
 	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off", "GHL_LOCATION_ID": "loc_1"})
 	p.startTime, p.waitTime = time.Minute, 20*time.Minute
 	p.start()
@@ -59,7 +60,9 @@ func TestRebuildUnderLoad(t *testing.T) {
 			t.Errorf("%s after the rebuild: generation %d, %d parked", v.Name, v.Generation, v.Parked)
 		}
 	}
+	t.Logf("the switch: no read of the lead failed or went back, every view one generation on, nothing parked")
 	p.rollBack("leads")
+	t.Logf("rolled back: the leads view before serves again, and says the same of the lead")
 }
 
 // rollBack has the generation before serve again.
