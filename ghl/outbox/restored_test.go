@@ -44,6 +44,7 @@ func TestRestoreOfWhatWaited(t *testing.T) {
 				w.courier = func(c *outbox.CourierConfig) { c.Cap = tt.cap }
 				w.start()
 				w.add(ghl.ContactCreated, "contact_0", person())
+				synctest.Wait() // contacts don't wait for each other, and one of them uses up the cap
 				w.add(ghl.ContactCreated, "contact_1", person())
 				time.Sleep(time.Minute)
 				synctest.Wait()
