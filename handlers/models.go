@@ -8,6 +8,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/learning"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
+	"github.com/enterprisehub/ghl-ledger/projections/training"
 	"github.com/julienschmidt/httprouter"
 )
 
@@ -35,6 +36,7 @@ type modelInput struct {
 	Waived      []string `json:"waived"`       // leaks that a person answers for: a feature's name, or model
 	DryRun      bool     `json:"dry_run"`
 	Reason      string   `json:"reason"`
+	Target      string   `json:"target"` // win, which is so if empty, or churn
 
 	Folder *modelFolder `json:"folder"`
 }
@@ -71,10 +73,17 @@ func (a *api) makeModel(r *http.Request, _ httprouter.Params) (any, error) {
 	if in.Folder != nil {
 		return a.importModel(r, in)
 	}
-	return a.startTraining(r, "models.train", "", learning.Order{
-		AcceptTiers: in.AcceptTiers, Waived: in.Waived, DryRun: in.DryRun, Why: in.Reason,
+	target, ok := targets[in.Target]
+	if !ok {
+		return nil, badModel.with("target: want win or churn")
+	}
+	return a.startTraining(r, "models.train", in.Target, learning.Order{
+		Target: target, AcceptTiers: in.AcceptTiers, Waived: in.Waived, DryRun: in.DryRun, Why: in.Reason,
 	})
 }
+
+// targets are what a model may be trained to foretell.
+var targets = map[string]training.Target{"": training.Win, projections.TargetWin: training.Win, scoring.TargetChurn: training.Churn}
 
 func (a *api) startTraining(r *http.Request, act, on string, o learning.Order) (any, error) {
 	if err := a.Learning.MayStart(o); err != nil {
@@ -149,7 +158,11 @@ func (a *api) decide(r *http.Request, p httprouter.Params, act string, may func(
 	if err != nil {
 		return nil, err
 	}
-	changes, err := (outbox.Rescore{Roll: a.Leads, Scorer: next}).Plan(r.Context(), "")
+	instead, err := a.Learning.Instead(id, next)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := (outbox.Rescore{Roll: a.Leads, Scorer: instead}).Plan(r.Context(), "")
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // noRows is a ledger from which there is nothing to learn yet.
 type noRows struct{}
 
-func (noRows) Rows(context.Context, *scoring.Model, func(done, total ledger.Seq)) ([]training.Row, error) {
+func (noRows) Rows(context.Context, *scoring.Model, training.Target, func(done, total ledger.Seq)) ([]training.Row, error) {
 	return nil, nil
 }
 

@@ -32,8 +32,9 @@ type ModelTrained struct {
 // model.rolled_back.
 type ModelDecision struct {
 	ModelID string `json:"model_id"`
-	To      string `json:"to,omitempty"` // of a roll-back: the model in force instead
-	By      string `json:"by"`           // one of the constants By…
+	Target  string `json:"target,omitempty"` // what it foretells: "" is winning, or scoring.TargetChurn
+	To      string `json:"to,omitempty"`     // of a roll-back: the model in force instead
+	By      string `json:"by"`               // one of the constants By…
 	Reason  string `json:"reason"`
 }
 
@@ -47,13 +48,15 @@ const (
 )
 
 // Models folds the entries about models into every model that there is, and
-// which one is in force at each place of the log. Before the first promotion
-// that is the points card that is built in.
+// which one is in force at each place of the log: one for winning, before the
+// first promotion the points card that is built in, and perhaps one for churn,
+// which a points card else says by itself.
 //
 // Its buckets:
 //
 //	models  id → modelRow
 //	reigns  seq, big endian → id of the model in force from that entry on
+//	churn   seq, big endian → id of the model of churn from there on, or nothing
 //	thumbs  id → Thumbs
 //	facts   file → id of the points model that the card file last asked for,
 //	        seen → Seen
@@ -207,7 +210,7 @@ func (f modelFold) decided(d ModelDecision) error {
 		return f.mark(d.ModelID, ModelRejected, d)
 	case KindModelPromoted:
 		if d.By == ByCardFile {
-			err = f.put("facts", []byte("file"), d.ModelID)
+			err = f.newCard(d)
 		}
 		if err == nil {
 			err = f.reign(d.ModelID, d)
@@ -220,8 +223,51 @@ func (f modelFold) decided(d ModelDecision) error {
 	return err
 }
 
+// newCard notes what the card file asks for. A model of churn goes by the card
+// that it was trained with, so another card says churn by itself.
+func (f modelFold) newCard(d ModelDecision) error {
+	if err := f.put("facts", []byte("file"), d.ModelID); err != nil {
+		return err
+	}
+	if f.foretelling(f.e.Seq) == "" {
+		return nil
+	}
+	return f.reignOfChurn("", d)
+}
+
+// reignOfChurn has a model say churn from this entry on; a points card, or
+// nothing, leaves it to the card.
+func (f modelFold) reignOfChurn(id string, d ModelDecision) error {
+	if before := f.foretelling(f.e.Seq); before != "" && before != id && f.e.Kind == KindModelPromoted {
+		if err := f.mark(before, ModelReplaced, d); err != nil {
+			return err
+		}
+	}
+	var row modelRow
+	if _, err := f.get("models", []byte(id), &row); err != nil {
+		return err
+	}
+	if row.target() != scoring.TargetChurn {
+		return f.putRaw("churn", seqKey(f.e.Seq), nil)
+	}
+	if err := f.mark(id, ModelServing, d); err != nil {
+		return err
+	}
+	return f.putRaw("churn", seqKey(f.e.Seq), []byte(id))
+}
+
+// target is what the model foretells.
+func (row modelRow) target() string {
+	var m struct{ Target string }
+	_ = json.Unmarshal(row.Model, &m) // it was parsed before it was kept
+	return m.Target
+}
+
 // reign puts a model in force from this entry on.
 func (f modelFold) reign(id string, d ModelDecision) error {
+	if d.Target == scoring.TargetChurn {
+		return f.reignOfChurn(id, d)
+	}
 	before := f.reigning(f.e.Seq)
 	if before != id && f.e.Kind == KindModelPromoted {
 		if err := f.mark(before, ModelReplaced, d); err != nil {
@@ -258,6 +304,16 @@ func (r rows) reigning(at ledger.Seq) string {
 	if k == nil {
 		return scoring.BuiltIn().ID()
 	}
+	return string(v)
+}
+
+// foretelling is the id of the model of churn at a place; empty is the card.
+func (r rows) foretelling(at ledger.Seq) string {
+	b := r.tx.Bucket([]byte("churn"))
+	if b == nil {
+		return ""
+	}
+	_, v := seekBefore(b.Cursor(), seqKey(at+1))
 	return string(v)
 }
 

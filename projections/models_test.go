@@ -94,7 +94,7 @@ func TestModelsInForce(t *testing.T) {
 		if _, err := view.Get("model:none"); !errors.Is(err, projections.ErrNoModel) {
 			t.Errorf("no model: %v", err)
 		}
-		if id, err := view.Before(); err != nil || id != two.ID() {
+		if id, err := view.Before(""); err != nil || id != two.ID() {
 			t.Errorf("before: %s, %v; want %s", id, err, two.ID())
 		}
 		if m, err := view.CardFile(); err != nil || m.ID() != one.ID() {

@@ -50,7 +50,8 @@ const (
 // ModelInfo is a model in the API's form.
 type ModelInfo struct {
 	ID         string          `json:"id"`
-	Kind       string          `json:"kind"` // points, points_platt, logistic
+	Kind       string          `json:"kind"`   // points, points_platt, logistic
+	Target     string          `json:"target"` // win or churn
 	FeatureSet string          `json:"feature_set"`
 	Status     string          `json:"status"`
 	By         string          `json:"by"`       // where it comes from
@@ -76,22 +77,49 @@ func (v ModelsView) Wait(ctx context.Context, seq ledger.Seq) error {
 	return v.runner.Wait(ctx, ModelsName, seq)
 }
 
-// InForce returns the model that scores the entry at that place. The entry
-// that promotes a model is itself answered by that model.
+// InForce returns the model that scores the entry at that place, with the one
+// that says churn there. The entry that promotes a model is itself answered by
+// that model.
 func (v ModelsView) InForce(at ledger.Seq) (m *scoring.Model, err error) {
 	err = v.view(func(r rows) error {
-		m, err = v.model(r, r.reigning(at))
+		if m, err = v.model(r, r.reigning(at)); err != nil {
+			return err
+		}
+		c, err := v.foretells(r, at)
+		m = m.WithChurn(c)
 		return err
 	})
 	return m, err
 }
 
-// Before returns the id of the model that was in force before the one that is
-// now: where a roll-back leads to.
-func (v ModelsView) Before() (id string, err error) {
+// Foretells returns the model that says churn at a place; nil is the card.
+func (v ModelsView) Foretells(at ledger.Seq) (m *scoring.Model, err error) {
 	err = v.view(func(r rows) error {
-		id = scoring.BuiltIn().ID()
-		b := r.tx.Bucket([]byte("reigns"))
+		m, err = v.foretells(r, at)
+		return err
+	})
+	return m, err
+}
+
+func (v ModelsView) foretells(r rows, at ledger.Seq) (*scoring.Model, error) {
+	id := r.foretelling(at)
+	if id == "" {
+		return nil, nil //nolint:nilnil // it is the card
+	}
+	return v.model(r, id)
+}
+
+// Before returns the id of the model of that target that was in force before
+// the one that is now: where a roll-back leads to. Of churn it may be "", which
+// is the card.
+func (v ModelsView) Before(target string) (id string, err error) {
+	bucket, first := "reigns", scoring.BuiltIn().ID()
+	if target == scoring.TargetChurn {
+		bucket, first = "churn", ""
+	}
+	err = v.view(func(r rows) error {
+		id = first
+		b := r.tx.Bucket([]byte(bucket))
 		if b == nil {
 			return nil
 		}
@@ -169,7 +197,7 @@ func (v ModelsView) Seen() (s Seen, err error) {
 // card that is built in last.
 func (v ModelsView) List() (list []ModelInfo, err error) {
 	err = v.view(func(r rows) error {
-		inForce := r.reigning(^ledger.Seq(0) - 1)
+		inForce := r.serving()
 		seqs := map[string]ledger.Seq{}
 		err := r.each("models", func(k, raw []byte) error {
 			var row modelRow
@@ -201,7 +229,7 @@ func (v ModelsView) List() (list []ModelInfo, err error) {
 // Get returns a model with its card, or ErrNoModel.
 func (v ModelsView) Get(id string) (info ModelInfo, err error) {
 	err = v.view(func(r rows) error {
-		inForce := r.reigning(^ledger.Seq(0) - 1)
+		inForce := r.serving()
 		var row modelRow
 		known, err := r.get("models", []byte(id), &row)
 		switch {
@@ -223,29 +251,39 @@ func (v ModelsView) Get(id string) (info ModelInfo, err error) {
 	return info, err
 }
 
-func (row modelRow) info(id, inForce string) (ModelInfo, error) {
+// TargetWin is what the API calls the target of models of winning.
+const TargetWin = "win"
+
+// serving are the ids of what scores now, and of what says churn.
+func (r rows) serving() []string {
+	const now = ^ledger.Seq(0) - 1
+	return []string{r.reigning(now), r.foretelling(now)}
+}
+
+func (row modelRow) info(id string, inForce []string) (ModelInfo, error) {
 	var m struct {
 		Kind       string
 		FeatureSet string `json:"feature_set"`
+		Target     string
 	}
 	err := json.Unmarshal(row.Model, &m)
 	info := ModelInfo{
-		ID: id, Kind: m.Kind, FeatureSet: m.FeatureSet, Status: row.Status, By: row.By, EventID: row.Event,
+		ID: id, Kind: m.Kind, Target: cmp.Or(m.Target, TargetWin), FeatureSet: m.FeatureSet, Status: row.Status, By: row.By, EventID: row.Event,
 		Decided: row.Last.By, Reason: row.Last.Reason, Trained: &row.At, Card: row.Card,
 	}
 	if !row.Since.IsZero() {
 		info.Since = &row.Since
 	}
-	if id == inForce {
+	if slices.Contains(inForce, id) {
 		info.Status = ModelServing
 	}
 	return info, err
 }
 
-func builtInInfo(inForce string) ModelInfo {
+func builtInInfo(inForce []string) ModelInfo {
 	m := scoring.BuiltIn()
-	info := ModelInfo{ID: m.ID(), Kind: m.Kind, FeatureSet: m.FeatureSet, Status: ModelReplaced, By: "built in"}
-	if info.ID == inForce {
+	info := ModelInfo{ID: m.ID(), Kind: m.Kind, Target: TargetWin, FeatureSet: m.FeatureSet, Status: ModelReplaced, By: "built in"}
+	if slices.Contains(inForce, info.ID) {
 		info.Status = ModelServing
 	}
 	return info

@@ -44,6 +44,7 @@ func (modelListCmd) Help() string {
 type modelRow struct {
 	ID      string     `json:"id" head:"model"`
 	Kind    string     `json:"kind"`
+	Target  string     `json:"target" head:"foretells"`
 	Status  string     `json:"status"`
 	By      string     `json:"by" head:"from"`
 	Trained *time.Time `json:"trained_at" head:"trained"`
@@ -147,7 +148,7 @@ func printableLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// orServing is id, or the model in force.
+// orServing is id, or the model of winning in force.
 func (c *client) orServing(ctx context.Context, id string) (string, error) {
 	if id != "" {
 		return id, nil
@@ -157,7 +158,7 @@ func (c *client) orServing(ctx context.Context, id string) (string, error) {
 		return "", err
 	}
 	for _, m := range l.Data {
-		if m.Status == projections.ModelServing {
+		if m.Status == projections.ModelServing && m.Target == projections.TargetWin {
 			return m.ID, nil
 		}
 	}

@@ -14,6 +14,7 @@ import (
 type modelTrainCmd struct {
 	client      `embed:""`
 	acting      `embed:""`
+	Target      string   `enum:"win,churn" default:"win" help:"What it foretells: ${enum}."`
 	AcceptTiers bool     `help:"However many open leads change their tier."`
 	Waived      []string `name:"waived" placeholder:"FEATURE" help:"A leak that you answer for: a feature's name, or model."`
 	Reason      string   `help:"Why, for whoever asks later."`
@@ -24,7 +25,8 @@ func (modelTrainCmd) Help() string {
 	return `It trains on the leads whose end is known, as each was known at the time, and tries
 the model on the newest. Only if the gate finds it better than what serves does it
 serve; the service trains by itself each week. --dry-run trains, shows the card and
-decides nothing.
+decides nothing. A model of churn is trained after each of winning; its risk takes
+the place of the card's.
 
 Examples:
   ghl-ledger model train --dry-run
@@ -55,7 +57,7 @@ func (c *modelTrainCmd) Run(ctx context.Context, con *console) error {
 			return err
 		}
 	}
-	in := map[string]any{"accept_tiers": c.AcceptTiers, "waived": c.Waived, "dry_run": c.DryRun, "reason": c.Reason}
+	in := map[string]any{"accept_tiers": c.AcceptTiers, "waived": c.Waived, "dry_run": c.DryRun, "reason": c.Reason, "target": c.Target}
 	run, raw, err := c.follow(ctx, con, "models", "train", in)
 	switch {
 	case err != nil:

@@ -150,8 +150,8 @@ func (s *service) wireLearning() {
 type closings struct{ training.Source }
 
 // Rows implements learning.Rows.
-func (c closings) Rows(ctx context.Context, card *scoring.Model, progress func(done, total ledger.Seq)) ([]training.Row, error) {
-	c.Card = card
+func (c closings) Rows(ctx context.Context, card *scoring.Model, of training.Target, progress func(done, total ledger.Seq)) ([]training.Row, error) {
+	c.Card, c.Target = card, of
 	return c.Source.Rows(ctx, progress)
 }
 

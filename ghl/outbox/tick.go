@@ -77,7 +77,7 @@ func (b *batch) rescore(e ledger.Entry, lead projections.Lead) error {
 		return nil
 	}
 	c, err := b.newCase(e, ghl.Event{Type: ClockTicked, Time: e.Occurred}, lead)
-	far, other := wide[e.Kind], c.Before != nil && c.Before.ModelID != c.Lead.Score.ModelID
+	far, other := wide[e.Kind], c.Before != nil && (c.Before.ModelID != c.Lead.Score.ModelID || c.Before.ChurnModelID != c.Lead.Score.ChurnModelID)
 	if err != nil || !other && !differs(*c.Before, *c.Lead.Score, far.recorded) {
 		return err
 	}

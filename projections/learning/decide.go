@@ -23,7 +23,7 @@ func (l *Loop) Promote(ctx context.Context, id string, w Word) error {
 	if err != nil {
 		return err
 	}
-	return l.put(ctx, projections.KindModelPromoted, m, projections.ModelDecision{ModelID: id, By: w.By, Reason: w.Reason}, w)
+	return l.put(ctx, projections.KindModelPromoted, m, projections.ModelDecision{ModelID: id, Target: m.Target, By: w.By, Reason: w.Reason}, w)
 }
 
 // MayPromote says what keeps a model from being promoted for that reason.
@@ -50,10 +50,44 @@ func (l *Loop) RollBack(ctx context.Context, id string, w Word) error {
 	if err != nil {
 		return err
 	}
-	return l.put(ctx, projections.KindModelRolledBack, to, projections.ModelDecision{ModelID: id, To: to.ID(), By: w.By, Reason: w.Reason}, w)
+	info, err := l.Models.Get(id)
+	if err != nil {
+		return err
+	}
+	return l.put(ctx, projections.KindModelRolledBack, to, projections.ModelDecision{ModelID: id, Target: targetOf(info), To: to.ID(), By: w.By, Reason: w.Reason}, w)
 }
 
-// MayRollBack says which model would serve instead.
+// targetOf is the target of a model as a model has it.
+func targetOf(info projections.ModelInfo) string {
+	if info.Target == scoring.TargetChurn {
+		return scoring.TargetChurn
+	}
+	return ""
+}
+
+// Instead is what would score every lead if next took the place of the model in
+// force that foretells what the one with the id does.
+func (l *Loop) Instead(id string, next *scoring.Model) (*scoring.Model, error) {
+	info, err := l.Models.Get(id)
+	if err != nil {
+		return nil, err
+	}
+	churn, err := l.Models.Foretells(now)
+	if err != nil || targetOf(info) == "" {
+		return next.WithChurn(churn), err
+	}
+	m, err := l.Models.InForce(now)
+	if err != nil {
+		return nil, err
+	}
+	if next.Target != scoring.TargetChurn {
+		next = nil // the card says it
+	}
+	return m.WithChurn(next), nil
+}
+
+// MayRollBack says which model would serve instead: of churn perhaps the points
+// card.
 func (l *Loop) MayRollBack(id string) (*scoring.Model, error) {
 	info, err := l.Models.Get(id)
 	if err != nil {
@@ -62,9 +96,12 @@ func (l *Loop) MayRollBack(id string) (*scoring.Model, error) {
 	if info.Status != projections.ModelServing {
 		return nil, fmt.Errorf("%w: %s does not serve", projections.ErrModelState, id)
 	}
-	before, err := l.Models.Before()
+	before, err := l.Models.Before(targetOf(info))
 	if err != nil {
 		return nil, err
+	}
+	if before == "" {
+		return l.Models.CardFile()
 	}
 	if before == id {
 		return nil, fmt.Errorf("%w: nothing served before %s", projections.ErrModelState, id)

@@ -31,8 +31,8 @@ type Log interface {
 // Rows reads out of the ledger what models learn from.
 type Rows interface {
 	// Rows returns the rows of every lead up to the head, with the points of a
-	// card. It says how far it has come, now and then.
-	Rows(ctx context.Context, card *scoring.Model, progress func(done, total ledger.Seq)) ([]training.Row, error)
+	// card and the labels of a target. It says how far it has come, now and then.
+	Rows(ctx context.Context, card *scoring.Model, of training.Target, progress func(done, total ledger.Seq)) ([]training.Row, error)
 }
 
 // Roll lists the leads, page by page.
@@ -82,10 +82,15 @@ func New(c Config) *Loop {
 // now is a place that no ledger reaches.
 const now = ledger.Seq(1<<63 - 1)
 
-// serving returns the model in force, and what is known of it.
-func (l *Loop) serving() (*scoring.Model, training.ModelCard, error) {
-	m, err := l.Models.InForce(now)
-	if err != nil {
+// serving returns the model of a target in force, and what is known of it. Of
+// churn it is nil where the points card says that.
+func (l *Loop) serving(of training.Target) (*scoring.Model, training.ModelCard, error) {
+	inForce := l.Models.InForce
+	if of == training.Churn {
+		inForce = l.Models.Foretells
+	}
+	m, err := inForce(now)
+	if err != nil || m == nil {
 		return nil, training.ModelCard{}, err
 	}
 	info, err := l.Models.Get(m.ID())
@@ -137,7 +142,11 @@ func decided(kind string, d projections.ModelDecision, cause ulid.ULID, at time.
 	if by == (ulid.ULID{}) {
 		by = ulid.Make()
 	}
-	return draft(kind, kind+":"+by.String(), d, cause, at)
+	key := kind + ":" + by.String()
+	if d.Target != "" {
+		key += ":" + d.Target // one cause may have both kinds of models decided
+	}
+	return draft(kind, key, d, cause, at)
 }
 
 func draft(kind, key string, body any, cause ulid.ULID, at time.Time) (ledger.Draft, error) {

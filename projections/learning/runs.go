@@ -1,6 +1,7 @@
 package learning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"github.com/enterprisehub/ghl-ledger/projections/training"
 	"github.com/oklog/ulid/v2"
 )
 
@@ -30,6 +32,7 @@ type Run struct {
 	Action  string     `json:"action"` // train or evaluate
 	State   string     `json:"state"`
 	DryRun  bool       `json:"dry_run"`
+	Of      string     `json:"of"` // win or churn: what the model foretells
 	Why     string     `json:"why"`
 	By      string     `json:"by"`      // the entry that asked
 	Seq     ledger.Seq `json:"seq"`     // how far the ledger was read
@@ -49,7 +52,7 @@ const runsKept = 20
 // Start has Run carry an order out, after those that wait. Errors:
 // projections.ErrNoModel, ErrModelState while one is under way.
 func (l *Loop) Start(o Order) (Run, error) {
-	run := &Run{ID: "training_" + ulid.Make().String(), Action: "train", State: Waiting, DryRun: o.DryRun, Why: o.Why,
+	run := &Run{ID: "training_" + ulid.Make().String(), Action: "train", State: Waiting, Of: cmp.Or(string(o.Target), projections.TargetWin), DryRun: o.DryRun, Why: o.Why,
 		By: ledger.FormatID(o.Cause), Started: l.Now().UTC(), order: o}
 	if o.Evaluate != "" {
 		run.Action = "evaluate"
@@ -134,6 +137,18 @@ func (l *Loop) work(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		l.goOn(run.order)
+	}
+}
+
+// goOn starts the training of churn after one of winning that ran by itself.
+func (l *Loop) goOn(o Order) {
+	if !o.watch || o.Target == training.Churn {
+		return
+	}
+	o.Target = training.Churn
+	if _, err := l.Start(o); err != nil {
+		l.Logger.Info("churn is not trained now", "err", err)
 	}
 }
 

@@ -15,10 +15,11 @@ import (
 
 // Order is a training, or an evaluation, that somebody or the calendar asks for.
 type Order struct {
-	Evaluate    string   // the id of a model to try on what came since; empty trains one
-	Waived      []string // leaks that a person answers for
-	AcceptTiers bool     // however many open leads change tier
-	DryRun      bool     // train and show; decide nothing
+	Evaluate    string          // the id of a model to try on what came since; empty trains one
+	Target      training.Target // what the model that is trained foretells
+	Waived      []string        // leaks that a person answers for
+	AcceptTiers bool            // however many open leads change tier
+	DryRun      bool            // train and show; decide nothing
 	Why         string
 	Cause       ulid.ULID // the entry that asks
 	watch       bool      // look at the model that serves first
@@ -43,7 +44,14 @@ func (l *Loop) do(ctx context.Context, o Order, progress func(done, total ledger
 	if err != nil {
 		return Trained{}, err
 	}
-	rows, err := l.Rows.Rows(ctx, card, progress)
+	if o.Evaluate != "" {
+		m, err := l.Models.Model(o.Evaluate)
+		if err != nil {
+			return Trained{}, err
+		}
+		o.Target = training.Target(m.Target)
+	}
+	rows, err := l.Rows.Rows(ctx, card, o.Target, progress)
 	if err != nil {
 		return Trained{}, fmt.Errorf("read what there is to learn: %w", err)
 	}
@@ -92,7 +100,7 @@ func (l *Loop) record(ctx context.Context, r training.Result, why string, o Orde
 	if err != nil {
 		return err
 	}
-	decision, err := decided(kind, projections.ModelDecision{ModelID: r.Model.ID(), By: projections.ByGate, Reason: why}, o.Cause, o.at)
+	decision, err := decided(kind, projections.ModelDecision{ModelID: r.Model.ID(), Target: r.Model.Target, By: projections.ByGate, Reason: why}, o.Cause, o.at)
 	if err != nil {
 		return err
 	}
@@ -118,8 +126,8 @@ func verdict(c training.ModelCard, promote bool) string {
 
 // task is what a training is given.
 func (l *Loop) task(ctx context.Context, rows []training.Row, o Order) (t training.Task, err error) {
-	t = training.Task{Rows: rows, Now: o.at, Waived: o.Waived, AcceptTiers: o.AcceptTiers}
-	if t.Serving, _, err = l.serving(); err != nil {
+	t = training.Task{Target: o.Target, Rows: rows, Now: o.at, Waived: o.Waived, AcceptTiers: o.AcceptTiers}
+	if t.Serving, _, err = l.serving(o.Target); err != nil {
 		return t, err
 	}
 	card, err := l.Models.CardFile()
@@ -127,6 +135,9 @@ func (l *Loop) task(ctx context.Context, rows []training.Row, o Order) (t traini
 		return t, err
 	}
 	t.Card = card.Card
+	if o.Target == training.Churn {
+		return t, nil // it changes no tier
+	}
 	t.Open, err = l.open(ctx)
 	return t, err
 }
@@ -166,11 +177,11 @@ func (l *Loop) evaluate(o Order, rows []training.Row) (Trained, error) {
 	if err != nil {
 		return Trained{}, err
 	}
-	serving, _, err := l.serving()
+	serving, _, err := l.serving(o.Target)
 	if err != nil {
 		return Trained{}, err
 	}
-	task := training.Task{Rows: rows, Now: o.at, Serving: serving, Card: m.Card, Waived: o.Waived, AcceptTiers: true}
+	task := training.Task{Target: o.Target, Rows: rows, Now: o.at, Serving: serving, Card: m.Card, Waived: o.Waived, AcceptTiers: true}
 	card, err := training.Evaluate(task, m, cardOf(info).To)
 	if err != nil {
 		return Trained{}, err
@@ -182,8 +193,8 @@ func (l *Loop) evaluate(o Order, rows []training.Row) (Trained, error) {
 // lookAfter looks at the model that serves and, if it no longer does what it
 // promised, falls back to points.
 func (l *Loop) lookAfter(ctx context.Context, rows []training.Row, o Order) (*training.Watched, error) {
-	m, card, err := l.serving()
-	if err != nil || m.Kind == scoring.KindPoints {
+	m, card, err := l.serving(o.Target)
+	if err != nil || m == nil || m.Kind == scoring.KindPoints {
 		return nil, err
 	}
 	w := training.Watch(m, card.To, rows, o.at)
@@ -195,7 +206,7 @@ func (l *Loop) lookAfter(ctx context.Context, rows []training.Row, o Order) (*tr
 		return nil, err
 	}
 	reason := w.Alarms[0]
-	d := projections.ModelDecision{ModelID: m.ID(), To: points.ID(), By: projections.ByMonitor, Reason: reason}
+	d := projections.ModelDecision{ModelID: m.ID(), Target: m.Target, To: points.ID(), By: projections.ByMonitor, Reason: reason}
 	if err := l.put(ctx, projections.KindModelRolledBack, points, d, Word{Cause: o.Cause}); err != nil {
 		return nil, err
 	}

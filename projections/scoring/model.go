@@ -65,6 +65,8 @@ type Model struct {
 	id    string
 	card  *Card
 	index []int // of each feature in the set
+
+	foretold *Model // says the risk of churn; nil is the card
 }
 
 // Limits of a model: what is beyond them is no model, whoever made it.
@@ -214,22 +216,10 @@ func (m *Model) Score(f Facts) Score {
 		m.learned(&f, &s)
 	}
 	s.ModelID = m.id
+	if m.foretold != nil {
+		m.foretold.churn(&f, &s)
+	}
 	return s
-}
-
-// churn replaces the card's estimate of churn. How a lead ended, and that it
-// asked for no more messages, is no matter of opinion.
-func (m *Model) churn(f *Facts, s *Score) {
-	if f.Deleted || f.outcome() != nil {
-		return
-	}
-	p := hundredths(m.Probability(FeaturesOf(*f), ChurnPoints(s.ChurnRisk)))
-	_, event := f.lastActivity()
-	if f.OptedOut {
-		p, event = max(p, m.card.churn.optedOut), f.OptedOutBy
-	}
-	s.ChurnRisk = p.float()
-	s.ChurnReasons = []Reason{{Code: "LEARNED", Points: p.float(), Text: "By what we learned from leads that were lost or fell silent", EventID: event}}
 }
 
 // logOdds is the model's opinion, not yet calibrated.

@@ -90,6 +90,7 @@ type Score struct {
 	Delta           *float64 `json:"delta"` // against the score before; null for the first
 	Trend           string   `json:"trend"` // first, rising, falling, steady
 	ModelID         string   `json:"model_id"`
+	ChurnModelID    string   `json:"churn_model_id,omitempty"` // what said ChurnRisk; empty is the points card
 }
 
 // Reason is one part of a score. Base plus the points of all reasons is the
