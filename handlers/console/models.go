@@ -11,6 +11,7 @@ import (
 type model struct {
 	ID      string     `json:"id"`
 	Kind    string     `json:"kind"`
+	Target  string     `json:"target"`
 	Status  string     `json:"status"`
 	By      string     `json:"by"`
 	Decided string     `json:"decided"`
@@ -24,10 +25,14 @@ type model struct {
 
 // KindText says what a kind of model is.
 func (m model) KindText() string {
-	switch m.Kind {
-	case "points":
+	switch {
+	case m.Kind == "points":
 		return "points card"
-	case "points_platt":
+	case m.Target == "churn" && m.Kind == "points_platt":
+		return "the card's risk of churn as a probability"
+	case m.Target == "churn":
+		return "risk of churn, learned from who left"
+	case m.Kind == "points_platt":
 		return "points with a probability"
 	}
 	return "learned from closings"

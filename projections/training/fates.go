@@ -30,6 +30,14 @@ func (t Target) String() string {
 	return "won within 90 days"
 }
 
+// came is what became of a lead of which the target came true.
+func (t Target) came() string {
+	if t == Churn {
+		return "lost or silent"
+	}
+	return "won"
+}
+
 func (t Target) horizon() time.Duration {
 	if t == Churn {
 		return Silence

@@ -88,10 +88,10 @@ func (w *Watched) alarm(m *scoring.Model, judged []Judged) {
 		return
 	}
 	if off := wonBeyondChance(judged); math.Abs(off) > surprise && math.Abs(w.Predicted-w.Seen) > mostMiss {
-		w.Alarms = append(w.Alarms, fmt.Sprintf("it said that %.1f %% of the leads would be won, and %.1f %% were", 100*w.Predicted, 100*w.Seen))
+		w.Alarms = append(w.Alarms, fmt.Sprintf("it said that %.1f %% of the leads would be %s, and %.1f %% were", 100*w.Predicted, Target(m.Target).came(), 100*w.Seen))
 	}
 	if len(w.Tiers) == 3 && w.Tiers[0].Seen < w.Tiers[2].Seen && enoughOf(judged, m) {
-		w.Alarms = append(w.Alarms, fmt.Sprintf("of hot leads %.1f %% were won, of cold ones %.1f %%", 100*w.Tiers[0].Seen, 100*w.Tiers[2].Seen))
+		w.Alarms = append(w.Alarms, fmt.Sprintf("of those it put highest %.1f %% were %s, of those it put lowest %.1f %%", 100*w.Tiers[0].Seen, Target(m.Target).came(), 100*w.Tiers[2].Seen))
 	}
 	if psi := weighed(m, w.Drift); psi > driftAlarm {
 		w.Alarms = append(w.Alarms, fmt.Sprintf("the leads are no longer those that it learned from: stability index %.2f", psi))
