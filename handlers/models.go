@@ -8,7 +8,6 @@ import (
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/learning"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
-	"github.com/enterprisehub/ghl-ledger/projections/training"
 	"github.com/julienschmidt/httprouter"
 )
 
@@ -73,7 +72,7 @@ func (a *api) makeModel(r *http.Request, _ httprouter.Params) (any, error) {
 	if in.Folder != nil {
 		return a.importModel(r, in)
 	}
-	target, ok := targets[in.Target]
+	target, ok := learning.TargetOf(in.Target)
 	if !ok {
 		return nil, badModel.with("target: want win or churn")
 	}
@@ -81,9 +80,6 @@ func (a *api) makeModel(r *http.Request, _ httprouter.Params) (any, error) {
 		Target: target, AcceptTiers: in.AcceptTiers, Waived: in.Waived, DryRun: in.DryRun, Why: in.Reason,
 	})
 }
-
-// targets are what a model may be trained to foretell.
-var targets = map[string]training.Target{"": training.Win, projections.TargetWin: training.Win, scoring.TargetChurn: training.Churn}
 
 func (a *api) startTraining(r *http.Request, act, on string, o learning.Order) (any, error) {
 	if err := a.Learning.MayStart(o); err != nil {

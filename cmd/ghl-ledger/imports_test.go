@@ -26,11 +26,11 @@ var rooms = map[string]struct{ ours, others []string }{
 	"ghl/ghltest": {[]string{"ghl"}, []string{"golang.org/x/time"}},
 	"ghl/outbox":  {[]string{"ledger", "ghl", "projections", "projections/scoring"}, []string{"github.com/oklog/ulid/v2", "go.etcd.io/bbolt", "golang.org/x/sync"}},
 
-	"projections":          {[]string{"ledger", "ghl", "projections/scoring"}, []string{"github.com/oklog/ulid/v2", "go.etcd.io/bbolt", "golang.org/x/sync"}},
+	"projections":          {[]string{"ledger", "ghl", "projections/scoring"}, []string{"github.com/oklog/ulid/v2", "go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"projections/scoring":  {[]string{"ghl"}, []string{"github.com/jonreiter/govader", "golang.org/x/text"}},
 	"projections/training": {[]string{"ledger", "ghl", "projections", "projections/scoring"}, []string{"github.com/oklog/ulid/v2"}},
 	"projections/learning": {[]string{"ledger", "projections", "projections/scoring", "projections/training"}, []string{"github.com/oklog/ulid/v2", "golang.org/x/sync"}},
-	"projections/export":   {[]string{"ledger", "ghl", "projections", "projections/scoring", "projections/training"}, []string{"github.com/oklog/ulid/v2", "github.com/parquet-go/parquet-go"}},
+	"projections/export":   {[]string{"ledger", "ghl", "projections", "projections/scoring", "projections/training"}, []string{"github.com/oklog/ulid/v2", "github.com/parquet-go/parquet-go", "golang.org/x/sync"}},
 
 	"handlers": {
 		[]string{"ledger", "ghl", "projections", "projections/scoring", "projections/learning", "projections/export", "ghl/outbox", "handlers/console"},

@@ -13,6 +13,18 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
+// TargetOf is what a model is to foretell, by the word that people use for it:
+// win, which no word means too, or churn.
+func TargetOf(word string) (training.Target, bool) {
+	switch word {
+	case "", projections.TargetWin:
+		return training.Win, true
+	case scoring.TargetChurn:
+		return training.Churn, true
+	}
+	return training.Win, false
+}
+
 // Order is a training, or an evaluation, that somebody or the calendar asks for.
 type Order struct {
 	Evaluate    string          // the id of a model to try on what came since; empty trains one
