@@ -43,7 +43,7 @@ func TestAuthorization(t *testing.T) {
 	for _, route := range handlers.Routes() {
 		for _, who := range callers {
 			asked++
-			path := strings.NewReplacer(":contact_id", "c", ":id", "evt_0", ":name", "leads", ":type", "contact.created", ":token", wrongToken).Replace(route.Path)
+			path := strings.NewReplacer(":contact_id", "c", ":id", "evt_0", ":name", "leads", ":type", "contact.created", ":token", wrongToken, ":profile", "heap").Replace(route.Path)
 			req := d.request(route.Method, path, `{}`, append(who.headers, "X-Forwarded-For", fmt.Sprintf("198.51.%d.%d", asked/250, 1+asked%250))...)
 			got, want := d.statusOf(t, req), refusalOf(route, who.name)
 			if refused := got == 401 || got == 403 || got == 429; want != 0 && got != want || want == 0 && refused {

@@ -113,3 +113,30 @@ func checkSound(t *testing.T, e ledger.Entry) {
 		t.Errorf("kind %q", e.Kind)
 	}
 }
+
+// TestLongNames: a body whose names alone would fill an entry is kept as it
+// came and answered 400: after a 429 it would come again for ever.
+func TestLongNames(t *testing.T) {
+	d := open(t, func(deps *handlers.Deps) { deps.MaxBody, deps.Locations = handlers.MaxWebhook, nil })
+	long := strings.Repeat("<", 3<<20) // six bytes each where JSON escapes it
+	for name, body := range map[string]string{
+		"contact":  fmt.Sprintf(`{"type":"contact.created","data":{"contact_id":"%s"}}`, long),
+		"location": fmt.Sprintf(`{"type":"contact.created","locationId":"%s","data":{"contact_id":"c"}}`, long),
+		"type":     fmt.Sprintf(`{"type":"%s","data":[]}`, long),
+		"field":    fmt.Sprintf(`{"type":"contact.created","data":{"contact_id":7,"custom_fields":{"%s":{"%s":1}}}}`, long, long),
+		"all":      fmt.Sprintf(`{"type":"contact.created","locationId":"%s","webhookId":"%s","data":{"contact_id":"%s"}}`, long, long, long),
+	} {
+		got := d.signed(body)
+		if name == "type" && got.status == 200 {
+			continue // a type that nothing handles cannot be wrong
+		}
+		id, _ := got.at("data.quarantine_id").(string)
+		if got.status != 400 || id == "" {
+			t.Errorf("%s: %d %.200s, want 400 and kept", name, got.status, got.text)
+			continue
+		}
+		if kept := d.get("/api/v1/quarantine/" + id); kept.at("size") != float64(len(body)) || len(kept.text) > len(body)*4/3+8<<10 {
+			t.Errorf("%s: kept is %d bytes of %d, size %v", name, len(kept.text), len(body), kept.at("size"))
+		}
+	}
+}

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
@@ -125,9 +127,9 @@ func (h *webhooks) answerQuarantined(w http.ResponseWriter, del *delivery, cause
 // of its window as well, for it may rightly come again.
 func quarantineDraft(del *delivery, cause string, fields map[string]string) (ledger.Draft, error) {
 	q := quarantined{
-		Cause: cause, Fields: fields, Raw: del.body, Headers: kept(del.headers), Scheme: del.verified.Scheme,
-		KeyName: del.verified.KeyName, Hint: del.hint, Type: string(del.event.Type), Dialect: string(del.event.Dialect),
-		Location: del.event.LocationID, Contact: del.event.ContactID, SignedAt: del.verified.SignedAt,
+		Cause: cause, Fields: told(fields), Raw: del.body, Headers: kept(del.headers), Scheme: del.verified.Scheme,
+		KeyName: del.verified.KeyName, Hint: del.hint, Type: clipped(string(del.event.Type), maxTold), Dialect: string(del.event.Dialect),
+		Location: clipped(del.event.LocationID, maxTold), Contact: clipped(del.event.ContactID, maxTold), SignedAt: del.verified.SignedAt,
 	}
 	body, err := json.Marshal(q)
 	if err != nil {
@@ -139,6 +141,26 @@ func quarantineDraft(del *delivery, cause string, fields map[string]string) (led
 		Occurred: occurred(del.event, del.verified, del.arrived), Body: body, Person: personOf(del.event),
 		Meta: ledger.Meta{Scheme: del.verified.Scheme, KeyName: del.verified.KeyName, Dialect: string(del.event.Dialect), Type: del.hint},
 	}, nil
+}
+
+// What is said of a body beside its bytes has bounds of its own: an id of
+// megabytes, said again in JSON, is more than an entry takes, and its delivery
+// would be answered 429 for ever.
+const (
+	maxTold   = 1024 // bytes of a name
+	maxFaults = 100
+)
+
+// told are the faults as they are kept: of many the first by name.
+func told(fields map[string]string) map[string]string {
+	short := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if len(short) == maxFaults {
+			break
+		}
+		short[clipped(name, maxTold)] = clipped(fields[name], maxTold)
+	}
+	return short
 }
 
 func kept(h http.Header) map[string]string {

@@ -53,6 +53,9 @@ func TestAdmittedWithoutID(t *testing.T) {
 	if got := d.worked(kinds[0], elsewhereBody); got.status != 200 || got.at("data.duplicate") != nil {
 		t.Fatalf("live: %d %s", got.status, got.text)
 	}
+	if got := d.post("/api/v1/quarantine", `{"action":"admit","dry_run":true}`); got.at("done") != 3.0 || got.at("duplicates") != 1.0 {
+		t.Errorf("a dry run says %s, want 3 to be done and 1 duplicate", got.text)
+	}
 	got := d.post("/api/v1/quarantine", `{"action":"admit"}`)
 	if got.at("done") != 3.0 || got.at("duplicates") != 1.0 {
 		t.Errorf("%s, want 3 done and 1 duplicate of the live one", got.text)

@@ -20,8 +20,8 @@ func Public(d Deps) http.Handler {
 	return observed(d, "public", opaque(s.router))
 }
 
-// Admin returns what operators and analysts reach: the API, metrics and the
-// console.
+// Admin returns what operators and analysts reach: the API, metrics, profiles
+// and the console.
 func Admin(d Deps) http.Handler {
 	d = d.withDefaults()
 	s := newSurface(d)
@@ -63,7 +63,22 @@ func (s *surface) admin() {
 	s.probes(&ops{s.deps})
 	s.handle("GET", "/metrics", a.metrics)
 	s.handle("GET", "/openapi.json", a.openAPI)
+	s.guarded("GET", "/debug/pprof/", Administrator, a.profiles)
+	s.guarded("GET", "/debug/pprof/:profile", Administrator, a.profile)
+	s.overLeads(a)
+	s.overEvents(a)
+	s.overEffects(a)
+	s.overQuarantine(a)
+	s.overViews(a)
+	s.overModels(a)
+	if c := s.deps.Console; c != nil {
+		s.router.Handler("GET", "/console", c)
+		s.router.Handler("GET", "/console/*path", c)
+		s.router.Handler("POST", "/console/*path", c)
+	}
+}
 
+func (s *surface) overLeads(a *api) {
 	s.read("/leads", a.leads)
 	s.read("/leads/:contact_id", a.lead)
 	s.read("/leads/:contact_id/timeline", a.timeline)
@@ -72,7 +87,14 @@ func (s *surface) admin() {
 	s.act("/leads/:contact_id/opt-out", a.optOut)
 	s.act("/leads/:contact_id/opt-in", a.optIn)
 	s.act("/leads/:contact_id/feedback", a.feedback)
+	s.act("/rescore", a.rescore)
 
+	s.act("/reconcile", a.reconcile)
+	s.read("/reconcile", a.reconciles)
+	s.read("/reconcile/:id", a.reconciled)
+}
+
+func (s *surface) overEvents(a *api) {
 	s.read("/events", a.events)
 	s.read("/events/:id", a.event)
 	s.stream("/events/:id/raw", a.raw)
@@ -81,9 +103,11 @@ func (s *surface) admin() {
 	s.read("/audit", a.audits)
 	s.stream("/ledger", a.ledger)
 	s.read("/alerts", a.alerts)
-	s.guarded("GET", "/backup", Administrator, a.backup)
-	s.guarded("GET", "/backup/keys", Administrator, a.backupKeys)
+	s.guarded("GET", apiPath+"/backup", Administrator, a.backup)
+	s.guarded("GET", apiPath+"/backup/keys", Administrator, a.backupKeys)
+}
 
+func (s *surface) overEffects(a *api) {
 	s.read("/effects", a.effects)
 	s.read("/effects/:id", a.effect)
 	s.act("/effects", a.actOnMany)
@@ -96,17 +120,17 @@ func (s *surface) admin() {
 	s.read("/sender", a.sender)
 	s.act("/sender/pause", a.pause)
 	s.act("/sender/resume", a.resume)
+}
 
-	s.act("/reconcile", a.reconcile)
-	s.read("/reconcile", a.reconciles)
-	s.read("/reconcile/:id", a.reconciled)
-
+func (s *surface) overQuarantine(a *api) {
 	s.read("/quarantine", a.quarantine)
 	s.read("/quarantine/:id", a.quarantined)
 	s.act("/quarantine", a.settleQuarantined)
 	s.act("/quarantine/:id/admit", a.admitQuarantined)
 	s.act("/quarantine/:id/discard", a.discardQuarantined)
+}
 
+func (s *surface) overViews(a *api) {
 	s.read("/projections", a.projections)
 	s.act("/projections/:name/rebuild", a.rebuild)
 	s.act("/projections/:name/preview", a.preview)
@@ -119,9 +143,9 @@ func (s *surface) admin() {
 	s.read("/funnel", a.funnel)
 	s.read("/campaigns", a.campaigns)
 	s.read("/metrics", a.eventMetrics)
+}
 
-	s.act("/rescore", a.rescore)
-
+func (s *surface) overModels(a *api) {
 	s.read("/models", a.models)
 	s.act("/models", a.makeModel)
 	s.read("/models/:id", a.model)
@@ -130,12 +154,6 @@ func (s *surface) admin() {
 	s.act("/models/:id/evaluate", a.evaluate)
 	s.read("/trainings", a.trainings)
 	s.read("/trainings/:id", a.training)
-
-	if c := s.deps.Console; c != nil {
-		s.router.Handler("GET", "/console", c)
-		s.router.Handler("GET", "/console/*path", c)
-		s.router.Handler("POST", "/console/*path", c)
-	}
 }
 
 // endpoint answers one request, or returns why not.
@@ -201,16 +219,17 @@ func (s *surface) add(method, path string, need Role, e endpoint) {
 func (s *surface) read(path string, a answer) { s.stream(path, encoded(http.StatusOK, a)) }
 
 // stream is read for what is not one JSON object.
-func (s *surface) stream(path string, e endpoint) { s.guarded("GET", path, Analyst, e) }
+func (s *surface) stream(path string, e endpoint) { s.guarded("GET", apiPath+path, Analyst, e) }
 
 // act adds a route of the API that changes something: for the administrator.
 // What it answers is 200, or what an accepted says.
 func (s *surface) act(path string, a answer) {
-	s.guarded("POST", path, Administrator, encoded(http.StatusOK, a))
+	s.guarded("POST", apiPath+path, Administrator, encoded(http.StatusOK, a))
 }
 
+// guarded adds a route for whoever has the role, from no page of another site.
 func (s *surface) guarded(method, path string, need Role, e endpoint) {
-	s.add(method, apiPath+path, need, func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
+	s.add(method, path, need, func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
 		if s.origins.Check(r) != nil {
 			return &crossOrigin
 		}

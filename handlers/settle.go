@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -80,7 +81,11 @@ func (a *api) settleQuarantined(r *http.Request, _ httprouter.Params) (any, erro
 	}
 	defer a.Shared.settling.leave()
 	m, err := a.gather(r, f, in.Action == "admit")
-	if err != nil || in.DryRun {
+	if err != nil {
+		return m, err
+	}
+	if in.DryRun {
+		m.Duplicates, err = a.there(r.Context(), m.events)
 		return m, err
 	}
 	d := deed{Act: "quarantine." + in.Action, Reason: in.Reason, Details: map[string]any{
@@ -135,6 +140,28 @@ func (a *api) gather(r *http.Request, f quarantineFilter, admit bool) (settledMa
 		return true
 	})
 	return m, cmp.Or(err, broken)
+}
+
+// there counts the events whose keys the ledger has, or another of them before.
+// It reads the whole ledger: only a person's dry run asks.
+func (a *api) there(ctx context.Context, events []ledger.Draft) (n int, err error) {
+	missing := map[string]bool{}
+	for _, d := range events {
+		if missing[d.Key] {
+			n++
+		}
+		missing[d.Key] = true
+	}
+	for e, err := range a.Log.Read(ctx, ledger.Cursor{}) {
+		if err != nil || len(missing) == 0 {
+			return n, err
+		}
+		if missing[e.Key] {
+			delete(missing, e.Key)
+			n++
+		}
+	}
+	return n, nil
 }
 
 // admit appends the deed and the events, and then that each was admitted: a
