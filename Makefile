@@ -15,6 +15,7 @@
 #   make readers  exports opened by DuckDB and another reader of Parquet (node, npm)
 #   make export-bench  memory and rate of each dataset over ROWS=1000000 events
 #   make browser  the console in a headless Chromium
+#   make image    the Dockerfile's build, run in an empty root as nobody (root; no Docker)
 #   make build    ./ghl-ledger
 #   make release  dist/ for linux amd64 and arm64, with checksums
 
@@ -32,7 +33,7 @@ export CGO_ENABLED ?= 0
 
 BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo run test check fmt vet lint race browser quick bench eval figures years arm64 load torture chaos crowd fuzz build release clean
+.PHONY: demo run test check fmt vet lint race browser quick bench eval figures years arm64 load torture chaos crowd fuzz image build release clean
 
 demo: build
 	./ghl-ledger demo
@@ -147,6 +148,11 @@ arm64:
 	GOARCH=arm64 $(GO) test -c -o .artifacts/scoring-arm64.test ./projections/scoring
 	cd projections && $(QEMU) ../.artifacts/projections-arm64.test -test.v -test.run '^TestReplay$$'
 	cd projections/scoring && $(QEMU) ../../.artifacts/scoring-arm64.test -test.v -test.run '^TestGolden$$'
+
+# What an image would have, without Docker: its build line, a root with nothing
+# else in it, its user.
+image:
+	GHL_LEDGER_IMAGE=1 $(GO) test -count=1 -v -run '^TestImage$$|^TestDockerfile$$' ./cmd/ghl-ledger
 
 # The version is that of the tag, or of the commit where there is none.
 VERSION ?= $(shell git describe --tags --always --dirty)

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,7 @@ func (k Keys) Explain(s Signature, body []byte, now time.Time) Explanation {
 		k.explainPublic(&x, s, body)
 	case SchemeToken:
 		x.Signed = "nothing: a token only says who knows it"
+		k.hintToken(&x, s)
 	}
 	return x
 }
@@ -185,6 +187,41 @@ func distinct(all []mistake) (kept []mistake) {
 		}
 	}
 	return kept
+}
+
+// hintToken says what senders of a token get wrong most often, without showing it.
+func (k Keys) hintToken(x *Explanation, s Signature) {
+	if x.Verified {
+		return
+	}
+	if len(k.Tokens) == 0 {
+		x.hint("GHL_WORKFLOW_TOKEN is not set: nothing is taken at a workflow's address")
+	}
+	received, err := s.token()
+	if err != nil && len(s.Bearer) > 0 {
+		received = s.Bearer[0]
+		x.hint("the header is Authorization: Bearer, a blank, and the token")
+	}
+	same := func(text, token string) bool { return hmac.Equal([]byte(text), []byte(token)) }
+	unescaped, err := url.PathUnescape(received)
+	for _, t := range k.Tokens {
+		switch {
+		case same(received, t.Value):
+		case same(strings.Trim(received, " \t\r\n\"'<>"), t.Value), same(strings.TrimPrefix(received, "Bearer "), t.Value):
+			x.hint("it is %s with something around it: send the token alone", t.Name)
+		case err == nil && same(unescaped, t.Value):
+			x.hint("it is %s, escaped once too often", t.Name)
+		case strings.EqualFold(received, t.Value):
+			x.hint("it is %s in another case", t.Name)
+		case len(received) >= 8 && strings.HasPrefix(t.Value, received):
+			x.hint("it is the beginning of %s: it was cut off", t.Name)
+		}
+	}
+	for _, secret := range k.Secrets {
+		if same(received, secret.Value) {
+			x.hint("it is %s, which only signs: the token is GHL_WORKFLOW_TOKEN", secret.Name)
+		}
+	}
 }
 
 func (k Keys) explainPublic(x *Explanation, s Signature, body []byte) {

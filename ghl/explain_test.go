@@ -37,6 +37,13 @@ func TestExplain(t *testing.T) {
 		{"nothing", ghl.Signature{}, "", "no signature", ""},
 		{"twice", ghl.Signature{GHL: []string{"a", "b"}}, "", "X-GHL-Signature given 2 times", ""},
 		{"token", ghl.Signature{Workflow: true, PathToken: "tok-a"}, "token", "", ""},
+		{"no token", ghl.Signature{Workflow: true}, "token", "none given", ""},
+		{"token in quotes", ghl.Signature{Workflow: true, Token: []string{`"tok-a" `}}, "token", "none matches", "with something around it"},
+		{"token twice Bearer", ghl.Signature{Workflow: true, Bearer: []string{"Bearer Bearer tok-a"}}, "token", "none matches", "send the token alone"},
+		{"token without Bearer", ghl.Signature{Workflow: true, Bearer: []string{"tok-a"}}, "token", "want Authorization: Bearer", "Authorization: Bearer, a blank, and the token"},
+		{"token escaped", ghl.Signature{Workflow: true, PathToken: "tok%2Da"}, "token", "none matches", "escaped once too often"},
+		{"token in capitals", ghl.Signature{Workflow: true, PathToken: "TOK-A"}, "token", "none matches", "in another case"},
+		{"a secret for a token", ghl.Signature{Workflow: true, PathToken: "new"}, "token", "none matches", "which only signs"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,10 +9,11 @@ import (
 )
 
 func TestSample(t *testing.T) {
-	for _, d := range []ghl.Dialect{ghl.Seed, ghl.Flat} {
+	for _, d := range []ghl.Dialect{ghl.Seed, ghl.Flat, ghl.Workflow} {
 		for _, typ := range ghl.SampleTypes() {
 			body := ghl.SampleOf(typ, d, ghl.SampleValues{At: now, Contact: `c"1`, Location: "loc", App: "app"})
-			ev, err := ghl.ParseEvent(body, "")
+			hint := map[bool]string{true: string(typ)}[d == ghl.Workflow]
+			ev, err := ghl.ParseEvent(body, hint)
 			if err != nil {
 				t.Errorf("sample of %s in %s: %v\n%s", typ, d, err, body)
 				continue

@@ -42,7 +42,7 @@ func leadFilterOf(q url.Values) (f projections.LeadFilter, err error) {
 	if err := oneOf(q, "quality", "hot", "warm", "cold"); err != nil {
 		return f, err
 	}
-	if err := oneOf(q, "status", "new", "engaged", "touring", "negotiating", "sold", "lost"); err != nil {
+	if err := oneOf(q, "status", "new", "engaged", "touring", "negotiating", "sold", "lost", "deleted"); err != nil {
 		return f, err
 	}
 	if err := oneOf(q, "sort", projections.SortScore, projections.SortUpdated); err != nil {

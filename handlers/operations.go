@@ -24,7 +24,7 @@ var operations = map[string]operation{
 		query: "seconds debug gc", media: "*/*"},
 
 	"GET /api/v1/leads": {about: "Leads.", answers: list[projections.Lead]{},
-		query: "quality=hot|warm|cold status=new|engaged|touring|negotiating|sold|lost location_id min_score q sort=score|updated after limit"},
+		query: "quality=hot|warm|cold status=new|engaged|touring|negotiating|sold|lost|deleted location_id min_score q sort=score|updated after limit"},
 	"GET /api/v1/leads/:contact_id":          {about: "A lead, with wait once it includes an event.", query: "wait", answers: projections.Lead{}},
 	"GET /api/v1/leads/:contact_id/timeline": {about: "What happened with a contact.", query: "after limit wait", answers: list[projections.Moment]{}},
 	"GET /api/v1/leads/:contact_id/scores":   {about: "A lead's scores and what moved them, oldest first.", query: "after limit", answers: list[scoreView]{}},

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -185,7 +186,7 @@ func (s *schemas) fields(t reflect.Type, properties schema, required *[]string) 
 			name = f.Name
 		}
 		properties[name] = s.of(f.Type)
-		if !strings.Contains(options, "omit") {
+		if !strings.Contains(options, "omit") && !slices.Contains(*required, name) {
 			*required = append(*required, name)
 		}
 	}

@@ -104,7 +104,7 @@ func TestLeadRefusals(t *testing.T) {
 	for path, status := range map[string]int{
 		"/api/v1/leads/nobody": 404, "/api/v1/leads/nobody/scores": 404, "/api/v1/leads/a%2Fb": 404, "/api/v1/leads/nobody/timeline": 404,
 		"/api/v1/leads?quality=tepid": 400, "/api/v1/leads?min_score=x": 400, "/api/v1/leads?after=!": 400,
-		"/api/v1/leads?status=deleted": 400, "/api/v1/effects?state=lost": 400, "/api/v1/effects/evt_0": 404,
+		"/api/v1/leads?status=gone": 400, "/api/v1/effects?state=lost": 400, "/api/v1/effects/evt_0": 404,
 		"/api/v1/leads/nobody?wait=evt_01ARZ3NDEKTSV4RRFFQ69G5FAV": 404,
 	} {
 		if got := d.get(path); got.status != status || got.at("code") == nil {

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
@@ -10,6 +11,7 @@ import (
 // own, null or empty while it is not scored.
 type LeadJSON struct {
 	leadFields
+	Preferences     PreferencesJSON  `json:"preferences"`
 	Score           *float64         `json:"score"`
 	Confidence      *float64         `json:"confidence"`
 	ConfidenceBasis *string          `json:"confidence_basis"`
@@ -24,12 +26,38 @@ type LeadJSON struct {
 	ModelID         *string          `json:"model_id"`
 }
 
+// PreferencesJSON are Preferences as they are written: each is there, null
+// where it is not known.
+type PreferencesJSON struct {
+	BudgetMin      *float64          `json:"budget_min"`
+	BudgetMax      *float64          `json:"budget_max"`
+	TimelineMonths *float64          `json:"timeline_months"`
+	PropertyType   *string           `json:"property_type"`
+	Locations      []string          `json:"locations"`
+	From           map[string]string `json:"from"` // evt_ id by preference
+}
+
+func (p Preferences) written() PreferencesJSON {
+	w := PreferencesJSON{TimelineMonths: p.TimelineMonths, Locations: append([]string{}, p.Locations...), From: map[string]string{}}
+	maps.Copy(w.From, p.From)
+	if p.BudgetMin != 0 {
+		w.BudgetMin = &p.BudgetMin
+	}
+	if p.BudgetMax != 0 {
+		w.BudgetMax = &p.BudgetMax
+	}
+	if p.PropertyType != "" {
+		w.PropertyType = &p.PropertyType
+	}
+	return w
+}
+
 // leadFields is a Lead without its methods.
 type leadFields Lead
 
 // MarshalJSON writes the lead as a LeadJSON.
 func (l Lead) MarshalJSON() ([]byte, error) {
-	flat := LeadJSON{leadFields: leadFields(l), Actions: []scoring.Action{}, Reasons: []scoring.Reason{}, ChurnReasons: []scoring.Reason{}}
+	flat := LeadJSON{leadFields: leadFields(l), Preferences: l.Preferences.written(), Actions: []scoring.Action{}, Reasons: []scoring.Reason{}, ChurnReasons: []scoring.Reason{}}
 	if s := l.Score; s != nil {
 		flat.Score, flat.Confidence, flat.ConfidenceBasis = &s.Value, &s.Confidence, &s.ConfidenceBasis
 		flat.Quality, flat.WinProbability, flat.ChurnRisk, flat.ModelID = &s.Quality, s.WinProbability, &s.ChurnRisk, &s.ModelID

@@ -18,24 +18,46 @@ type configCmd struct {
 
 type configCheckCmd struct {
 	Config `embed:""`
+	Output string `enum:"table,json" default:"table" help:"${enum}."`
+}
+
+// checkup is what config check found.
+type checkup struct {
+	Good     bool     `json:"good"`
+	Faults   []string `json:"faults"`
+	Warnings []string `json:"warnings"`
 }
 
 // Help is what config check --help says beside its flags.
 func (configCheckCmd) Help() string {
 	return `Examples:
-  ghl-ledger config check`
+  ghl-ledger config check
+  ghl-ledger config check --output json | jq -r '.faults[]'`
 }
 
 // Run exits 0 if serve would start with this configuration.
 func (c *configCheckCmd) Run(con *console) error {
 	c.complete(con.set)
-	if err := c.check(); err != nil {
+	err := c.check()
+	if c.Output == "json" {
+		found := checkup{Good: err == nil, Faults: []string{}, Warnings: append([]string{}, c.warnings()...)}
+		if err != nil {
+			found.Faults = strings.Split(err.Error(), "\n")
+		}
+		if err := printJSON(con.out, found); err != nil {
+			return err
+		}
+	}
+	switch {
+	case err != nil:
 		return fmt.Errorf("configuration:\n%w", err)
+	case c.Output == "json":
+		return nil
 	}
 	for _, w := range c.warnings() {
 		fmt.Fprintln(con.err, "warning:", w)
 	}
-	_, err := fmt.Fprintln(con.out, "The configuration is good.")
+	_, err = fmt.Fprintln(con.out, "The configuration is good.")
 	return err
 }
 

@@ -178,7 +178,13 @@ func readable(body []byte) string {
 		b.Reset()
 		b.Write(body)
 	}
-	lines := bytes.Split(b.Bytes(), []byte("\n"))
+	return shownAsIs(b.Bytes())
+}
+
+// shownAsIs is text as it came, its lines too, with what would steer a terminal
+// written out: what is no JSON is wrong in ways that an indented copy hides.
+func shownAsIs(text []byte) string {
+	lines := bytes.Split(text, []byte("\n"))
 	for i, line := range lines {
 		lines[i] = []byte(printable(string(line)))
 	}
@@ -256,7 +262,7 @@ func (c *eventsResendCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return missing(err, "event", c.ID, "events list")
 	}
-	target, headers, err := c.sign(c.To, ghl.Type(e.Kind), body, time.Now())
+	target, headers, err := c.sign(c.To, ghl.Type(e.Kind), ghl.Dialect(e.Dialect), body, time.Now())
 	if err != nil {
 		return err
 	}

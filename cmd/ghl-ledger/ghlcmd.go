@@ -22,7 +22,7 @@ type ghlCmd struct {
 // calling is the flags of commands that call GoHighLevel themselves: they need
 // no running service.
 type calling struct {
-	Location string `help:"Of this location; each of GHL_LOCATION_ID if not given."`
+	Location string `name:"location-id" aliases:"location" help:"Of this location; each of GHL_LOCATION_ID if not given."`
 	Output   string `enum:"table,json" default:"table" help:"${enum}."`
 
 	Locations []string `name:"ghl-location-id" hidden:""`
@@ -41,7 +41,7 @@ func (c *calling) config(con *console) (*Config, error) {
 	}
 	switch {
 	case len(cfg.LocationID) == 0:
-		return nil, errors.New("which location? Set GHL_LOCATION_ID, or give --location; GoHighLevel shows it in Settings > Business Profile")
+		return nil, errors.New("which location? Set GHL_LOCATION_ID, or give --location-id; GoHighLevel shows it in Settings > Business Profile")
 	case cfg.retiredAPI():
 		return nil, fmt.Errorf("GHL_API_BASE_URL %s: GoHighLevel retired that API at the end of 2025; use https://services.leadconnectorhq.com", c.BaseURL)
 	}

@@ -78,13 +78,15 @@ func (c *quarantineListCmd) Run(ctx context.Context, con *console) error {
 
 type quarantineShowCmd struct {
 	client `embed:""`
+	Raw    bool   `help:"Print the bytes as they came, and nothing else."`
 	ID     string `arg:"" help:"The delivery: evt_…"`
 }
 
 // Help is what quarantine show --help says beside its flags.
 func (quarantineShowCmd) Help() string {
 	return `Examples:
-  ghl-ledger quarantine show evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX`
+  ghl-ledger quarantine show evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX
+  ghl-ledger quarantine show evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX --raw | sha256sum`
 }
 
 // quarantineView is a delivery kept apart, by itself.
@@ -103,7 +105,16 @@ type quarantineView struct {
 // Run shows the delivery.
 func (c *quarantineShowCmd) Run(ctx context.Context, con *console) error {
 	var v quarantineView
-	done, err := c.show(ctx, con, "quarantine/"+url.PathEscape(c.ID), nil, &v)
+	path := "quarantine/" + url.PathEscape(c.ID)
+	if c.Raw {
+		c.find(con.set)
+		err := c.get(ctx, path, nil, &v)
+		if err != nil {
+			return missing(err, "delivery", c.ID, "quarantine list")
+		}
+		return c.printRaw(con, v)
+	}
+	done, err := c.show(ctx, con, path, nil, &v)
 	if err != nil || done {
 		return missing(err, "delivery", c.ID, "quarantine list")
 	}
@@ -113,15 +124,36 @@ func (c *quarantineShowCmd) Run(ctx context.Context, con *console) error {
 	for _, name := range slices.Sorted(maps.Keys(v.Headers)) {
 		printFields(con, field{name, v.Headers[name]})
 	}
+	raw, err := v.bytes()
+	if err != nil || v.Raw == nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.out, "\n%s\n", shownAsIs(raw))
+	return err
+}
+
+func (c *quarantineShowCmd) printRaw(con *console, v quarantineView) error {
 	if v.Raw == nil {
-		return nil
+		return answerNo{fmt.Errorf("the bytes of %s were erased", c.ID)}
+	}
+	raw, err := v.bytes()
+	if err != nil {
+		return err
+	}
+	_, err = con.out.Write(raw)
+	return err
+}
+
+// bytes are what came; none if they were erased.
+func (v quarantineView) bytes() ([]byte, error) {
+	if v.Raw == nil {
+		return nil, nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(*v.Raw)
 	if err != nil {
-		return fmt.Errorf("the bytes of %s: %w", c.ID, err)
+		return nil, fmt.Errorf("the bytes of %s: %w", v.ID, err)
 	}
-	_, err = fmt.Fprintf(con.out, "\n%s\n", readable(raw))
-	return err
+	return raw, nil
 }
 
 // settle is an act on one delivery kept apart, or on all that wait and that a

@@ -17,7 +17,7 @@ type signCmd struct {
 	Timestamp string   `help:"X-GHL-Timestamp, unix seconds; now if not given."`
 	Body      bool     `name:"body-only" help:"Sign the body alone, as with GHL_WEBHOOK_SIGNED=body."`
 	Verify    string   `placeholder:"SIGNATURE" help:"Explain whether this signature matches, and why not."`
-	Header    string   `default:"X-GHL-Signature" help:"The header that it came in: X-GHL-Signature or X-WH-Signature."`
+	Header    string   `default:"X-GHL-Signature" help:"The header that it came in: X-GHL-Signature or X-WH-Signature; of a workflow's request Authorization, X-GHL-Token, or path."`
 	Output    string   `enum:"table,json" default:"table" help:"${enum}."`
 
 	AppID      string        `name:"ghl-app-id" hidden:""`
@@ -25,6 +25,7 @@ type signCmd struct {
 	LegacyRSA  bool          `name:"ghl-accept-legacy-rsa" hidden:""`
 	Signed     string        `name:"ghl-webhook-signed" hidden:"" default:"timestamp.body"`
 	Secrets    []string      `name:"ghl-webhook-secret" hidden:""`
+	Tokens     []string      `name:"ghl-workflow-token" hidden:""`
 	Tolerance  time.Duration `name:"ghl-webhook-tolerance" hidden:"" default:"5m"`
 }
 
@@ -32,7 +33,8 @@ type signCmd struct {
 func (signCmd) Help() string {
 	return `Examples:
   ghl-ledger sign body.json
-  ghl-ledger sign --verify 2f1c9a --timestamp 1767225600 < body.json`
+  ghl-ledger sign --verify 2f1c9a --timestamp 1767225600 < body.json
+  ghl-ledger sign --verify 'Bearer 5e12ab' --header Authorization < body.json`
 }
 
 // Run prints the two headers of a signed delivery, or explains one.
@@ -80,7 +82,7 @@ func (c *signCmd) read(in io.Reader) ([]byte, error) {
 
 func (c *signCmd) explain(con *console, body []byte) error {
 	cfg := Config{WebhookSecret: c.Secret, WebhookTolerance: c.Tolerance, WebhookSigned: c.Signed,
-		AppID: "any", PublicKeys: c.PublicKeys, LegacyRSA: c.LegacyRSA}
+		WorkflowToken: c.Tokens, AppID: "any", PublicKeys: c.PublicKeys, LegacyRSA: c.LegacyRSA}
 	if c.Body {
 		cfg.WebhookSigned = "body"
 	}
@@ -112,8 +114,14 @@ func (c *signCmd) signature() (s ghl.Signature, err error) {
 		s.GHL = []string{c.Verify}
 	case strings.EqualFold(c.Header, "X-WH-Signature"):
 		s.WH = []string{c.Verify}
+	case strings.EqualFold(c.Header, "Authorization"):
+		return ghl.Signature{Workflow: true, Bearer: []string{c.Verify}}, nil
+	case strings.EqualFold(c.Header, "X-GHL-Token"):
+		return ghl.Signature{Workflow: true, Token: []string{c.Verify}}, nil
+	case c.Header == "path":
+		return ghl.Signature{Workflow: true, PathToken: c.Verify}, nil
 	default:
-		return s, fmt.Errorf("--header %s: want X-GHL-Signature or X-WH-Signature", c.Header)
+		return s, fmt.Errorf("--header %s: want X-GHL-Signature or X-WH-Signature, or of a workflow's request Authorization, X-GHL-Token or path", c.Header)
 	}
 	if c.Timestamp != "" {
 		s.Timestamp = []string{c.Timestamp}

@@ -23,8 +23,12 @@ type signer struct {
 
 // sign returns where a body goes, which depends on what it proves itself with,
 // and the headers that prove it.
-func (s *signer) sign(to string, kind ghl.Type, body []byte, now time.Time) (target string, headers map[string]string, err error) {
+func (s *signer) sign(to string, kind ghl.Type, dialect ghl.Dialect, body []byte, now time.Time) (target string, headers map[string]string, err error) {
 	switch {
+	case dialect == ghl.Workflow && len(s.Tokens) == 0:
+		return "", nil, errors.New("a workflow's body has no signature: set GHL_WORKFLOW_TOKEN as the service has it")
+	case dialect == ghl.Workflow:
+		return s.workflow(to, kind)
 	case s.Key != "":
 		headers, err = signWith(s.Key, body)
 		return to, headers, err
@@ -34,9 +38,14 @@ func (s *signer) sign(to string, kind ghl.Type, body []byte, now time.Time) (tar
 		stamp := ghl.Timestamp(now)
 		return to, map[string]string{"X-GHL-Timestamp": stamp, "X-GHL-Signature": ghl.SignHMAC(s.Secret[0], stamp, body)}, nil
 	case len(s.Tokens) > 0:
-		return to + "/workflow/" + url.PathEscape(string(kind)), map[string]string{"Authorization": "Bearer " + s.Tokens[0]}, nil
+		return s.workflow(to, kind)
 	}
 	return "", nil, errors.New("nothing to sign with: set GHL_WEBHOOK_SECRET or GHL_WORKFLOW_TOKEN as the service has it, or give --key")
+}
+
+// workflow is where a workflow sends to, and the token that it sends.
+func (s *signer) workflow(to string, kind ghl.Type) (target string, headers map[string]string, err error) {
+	return to + "/workflow/" + url.PathEscape(string(kind)), map[string]string{"Authorization": "Bearer " + s.Tokens[0]}, nil
 }
 
 // signWith signs with a private key as GoHighLevel does.

@@ -18,6 +18,7 @@ type eventsTailCmd struct {
 	After       string `placeholder:"CURSOR" help:"Begin after this event; 0 is the beginning of the ledger, nothing is now."`
 	Limit       int    `help:"End after so many; 0 is never."`
 	JSON        bool   `name:"json" help:"One JSON object a line."`
+	Output      string `enum:"table,json" default:"table" help:"${enum}; json is --json."`
 }
 
 // Help is what events tail --help says beside its flags.
@@ -108,7 +109,7 @@ func (t *tail) print(data string) error {
 	if err := json.Unmarshal([]byte(data), &row); err != nil {
 		return fmt.Errorf("an entry of the stream: %w", err)
 	}
-	if t.c.JSON {
+	if t.c.JSON || t.c.Output == "json" {
 		fmt.Fprintln(t.con.out, data)
 	} else {
 		line := fmt.Sprintf("%s  %s  %-22s  %s", moment(row.Recorded), row.ID, printable(row.Kind), printable(row.Contact))

@@ -12,8 +12,8 @@ import (
 
 type triggerCmd struct {
 	Type    string `arg:"" help:"The event: contact.created, opportunity.won, … (a wrong one lists them)."`
-	Dialect string `enum:"seed,ghl" default:"seed" help:"Shape of the body: ${enum}."`
-	Contact string `default:"contact_sample" help:"The contact that it is about."`
+	Dialect string `enum:"seed,ghl,workflow" default:"seed" help:"Shape of the body: ${enum}. A workflow's proves itself with GHL_WORKFLOW_TOKEN."`
+	Contact string `name:"contact-id" aliases:"contact" default:"contact_sample" help:"The contact that it is about."`
 	To      string `placeholder:"URL" help:"Where to send it; the service of this machine if not given."`
 	Print   bool   `help:"Print the body instead of sending it."`
 	Output  string `enum:"table,json" default:"table" help:"${enum}."`
@@ -28,7 +28,8 @@ type triggerCmd struct {
 func (triggerCmd) Help() string {
 	return `Examples:
   ghl-ledger trigger contact.created
-  ghl-ledger trigger opportunity.won --contact contact_1
+  ghl-ledger trigger opportunity.won --contact-id contact_1
+  ghl-ledger trigger contact.created --dialect workflow
   ghl-ledger trigger message.received --dialect ghl --print`
 }
 
@@ -52,7 +53,7 @@ func (c *triggerCmd) Run(ctx context.Context, con *console) error {
 	if target == "" {
 		target = "http://" + reachable(c.Listen) + "/webhooks/ghl"
 	}
-	target, headers, err := c.sign(target, kind, body, now)
+	target, headers, err := c.sign(target, kind, ghl.Dialect(c.Dialect), body, now)
 	if err != nil {
 		return err
 	}
