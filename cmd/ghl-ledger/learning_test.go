@@ -15,6 +15,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 )
 
@@ -27,11 +28,15 @@ func TestLearning(t *testing.T) {
 	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off", "GHL_LOCATION_ID": "loc_1"})
 	leads := officeLedger(t, p.data, max(n, 150))
 	p.start()
+	var first trainingRun
 	p.until(p.waitTime, "trained by itself", func() bool {
-		runs := list[trainingRun](p, "/api/v1/trainings")
-		return len(runs) > 0 && runs[0].Ended != nil
+		for _, run := range list[trainingRun](p, "/api/v1/trainings") {
+			if run.Of == projections.TargetWin { // one of churn follows
+				first = run
+			}
+		}
+		return first.Ended != nil
 	})
-	first := list[trainingRun](p, "/api/v1/trainings")[0]
 	if first.TooFew || first.Card == nil || first.Error != "" {
 		t.Fatalf("trained by itself: %+v", first)
 	}

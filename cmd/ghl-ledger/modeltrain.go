@@ -37,6 +37,7 @@ Examples:
 type trainingRun struct {
 	ID       string              `json:"id"`
 	State    string              `json:"state"`
+	Of       string              `json:"of"`
 	Seq      int64               `json:"seq"`
 	Target   int64               `json:"target"`
 	TooFew   bool                `json:"too_few"`
