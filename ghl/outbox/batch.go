@@ -82,6 +82,16 @@ func (b *batch) plan(e ledger.Entry) error {
 	return b.decide(e, ev, lead)
 }
 
+// heed scores a lead anew by a person's word about it: GoHighLevel must not go
+// on to advise a call to whom a person has opted out. It sends no message.
+func (b *batch) heed(e ledger.Entry) error {
+	lead, ok, err := b.Leads.Get(e.Subject)
+	if err != nil || !ok {
+		return err
+	}
+	return b.rescore(e, lead)
+}
+
 // lead returns the contact that an event is about.
 func (b *batch) lead(e ledger.Entry, ev ghl.Event) (projections.Lead, bool, error) {
 	contact := e.Subject

@@ -162,11 +162,15 @@ func (p *Planner) answer(ctx context.Context, entries []ledger.Entry) error {
 	b := newBatch(p)
 	events := 0
 	for _, e := range entries {
-		if !isEvent(e.Kind) {
+		plan := b.plan
+		switch {
+		case e.Kind == projections.KindOptOut || e.Kind == projections.KindOptIn:
+			plan = b.heed
+		case !isEvent(e.Kind):
 			continue
 		}
 		events++
-		if err := b.guard(e, func() error { return b.plan(e) }); err != nil {
+		if err := b.guard(e, func() error { return plan(e) }); err != nil {
 			return fmt.Errorf("plan %s %d: %w", e.Kind, e.Seq, err)
 		}
 	}

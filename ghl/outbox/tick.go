@@ -71,7 +71,8 @@ func (p *Planner) answerFor(ctx context.Context, e ledger.Entry, leads []project
 }
 
 // rescore scores a lead for an entry that is not about it. A lead that was
-// never scored has its own event to wait for.
+// never scored has its own event to wait for. What is not in wide is about this
+// lead alone, and always recorded.
 func (b *batch) rescore(e ledger.Entry, lead projections.Lead) error {
 	if lead.Score == nil || lead.Status == projections.StatusDeleted {
 		return nil
