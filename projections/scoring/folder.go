@@ -112,6 +112,9 @@ func decodeOne(name string, text []byte, v any) error {
 	if len(text) > MaxFolderFile {
 		return tooLarge(name)
 	}
+	if err := plainJSON(text); err != nil {
+		return fmt.Errorf("model folder: %s: %w", name, err)
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

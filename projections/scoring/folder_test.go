@@ -2,10 +2,14 @@ package scoring_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -78,7 +82,7 @@ var hostile = []struct {
 	{"too few weights", nil, swap("-0.1,0.4,0.8", "-0.1"), "want one mean, scale and weight a feature"},
 	{"base rate of one", nil, swap("0.15", "1"), "base_rate: want above 0 and below 1"},
 	{"another format", swap(`"format":1`, `"format":7`), nil, "format: want 1, got 7"},
-	{"a pickle", nil, always("\x80\x04\x95sklearn.linear_model"), "linear.json: invalid character"},
+	{"a pickle", nil, always("\x80\x04\x95sklearn.linear_model"), "linear.json: no UTF-8 text"},
 	{"a tree model", swap("linear.json", "xgboost.json"), nil, "model: want linear.json"},
 	{"a path for a model", swap("linear.json", "../../../etc/passwd"), nil, "model: want linear.json"},
 	{"another feature set", swap("fs-1", "fs-2"), nil, `feature_set: want fs-1, got "fs-2"`},
@@ -92,7 +96,19 @@ var hostile = []struct {
 	}, nil, "self_tests: want 20 to 10000 rows, got 0"},
 	{"a self-test of another width", swap(`"x":[0,0,0]`, `"x":[0,0]`), nil, "self-test 1: 2 numbers"},
 	{"failing self-tests", nil, swap("-1.5,", "-1.50001,"), "self-test 1: the model gives"},
-	{"deep nesting", always(strings.Repeat("[", 900_000)), nil, "manifest.json"},
+	{"deep nesting", always(strings.Repeat("[", 900_000)), nil, "manifest.json: nested deeper than 8"},
+	{"deep nesting of a weight", nil, swap("0.4", strings.Repeat("[", 400_000)), "linear.json: nested deeper than 8"},
+	{"a name twice", nil, swap(`"intercept"`, `"intercept":9,"intercept"`), `"intercept" is there twice`},
+	{"a name twice, in capitals", nil, swap(`"mean"`, `"WEIGHTS":[0,0,0],"mean"`), `"WEIGHTS" is there twice`},
+	{"a self-test's name twice", swap(`"x":[0,0,0]`, `"x":[0,0,0],"x":[0,0,0]`), nil, `"x" is there twice`},
+	{"no number for a weight", nil, swap("0.4", "null"), "null: want a value"},
+	{"nothing for a model", nil, always("null"), "null: want a value"},
+	{"a self-test of no number", swap(`"probability":`, `"probability":NaN,"p":`), nil, "manifest.json: invalid character 'N'"},
+	{"a self-test that overflows", swap(`"x":[0,0,0]`, `"x":[1e999,0,0]`), nil, "cannot unmarshal number 1e999"},
+	{"a name that is no text", swap("ours", "\xff\xfe"), nil, "manifest.json: no UTF-8 text"},
+	{"UTF-16", nil, always("\xff\xfe{\x00}\x00"), "linear.json: no UTF-8 text"},
+	{"a zero byte after the model", nil, func(s string) string { return s + "\x00" }, "linear.json: something follows"},
+	{"a format that is no whole number", swap(`"format":1`, `"format":1.5`), nil, "cannot unmarshal number 1.5"},
 }
 
 func always(s string) func(string) string { return func(string) string { return s } }
@@ -147,6 +163,37 @@ func TestFoldersUnread(t *testing.T) {
 		}
 		if _, err := scoring.ReadFolder(dir); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want an error with %q", name, err, tt.want)
+		}
+	}
+}
+
+// TestFoldersOnDisk: what a file system has that is no file is refused, at once.
+func TestFoldersOnDisk(t *testing.T) {
+	good := goodFolder(t)
+	for _, tt := range []struct {
+		name string
+		make func(linear string) error
+		want string
+	}{
+		{"empty folder", func(linear string) error { return os.Remove(filepath.Join(filepath.Dir(linear), "manifest.json")) }, "manifest.json: no such file"},
+		{"a pipe that nobody writes to", func(linear string) error { return syscall.Mkfifo(linear, 0o600) }, "no regular file"},
+		{"a folder", func(linear string) error { return os.Mkdir(linear, 0o700) }, "no regular file"},
+		{"a link to a file without end", func(linear string) error { return os.Symlink("/dev/zero", linear) }, "no regular file"},
+		{"a link to itself", func(linear string) error { return os.Symlink("linear.json", linear) }, "too many levels of symbolic links"},
+		{"a link to nothing", func(linear string) error { return os.Symlink("gone", linear) }, "no such file"},
+		{"a terabyte of nothing", func(linear string) error {
+			return errors.Join(os.WriteFile(linear, nil, 0o600), os.Truncate(linear, 1<<40))
+		}, "larger than"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "manifest.json"), good.Manifest, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := tt.make(filepath.Join(dir, "linear.json")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := scoring.ReadFolder(os.DirFS(dir)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
 }
