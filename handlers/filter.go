@@ -205,17 +205,20 @@ func (s *search) top(ctx context.Context, log ledger.Reader) (ledger.Seq, error)
 	return head.Seq, nil
 }
 
-// pageOf returns the entries after low up to top.
+// pageOf returns the entries after low up to top. What stands after top is not
+// looked at: it may be damaged.
 func pageOf(ctx context.Context, log ledger.Reader, low, top ledger.Seq) ([]ledger.Entry, error) {
 	page := make([]ledger.Entry, 0, top-low)
+	if low >= top {
+		return page, nil
+	}
 	for e, err := range log.Read(ctx, ledger.Cursor{Seq: low}) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Seq > top {
+		if page = append(page, e); e.Seq >= top {
 			break
 		}
-		page = append(page, e)
 	}
 	return page, nil
 }
