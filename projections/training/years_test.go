@@ -46,9 +46,9 @@ var regimes = []regime{
 	{"the market turns round over night, half way", turnsRound, 110, 0, false},
 }
 
-// The limits of the gate and the monitor were chosen on seeds 1 to 6. These
-// were not looked at before.
-var reportedSeeds = []uint64{101, 102, 103, 104, 105, 106, 107, 108, 109, 110}
+// The limits of the gate and the monitor were chosen on seeds 1 to 6, and one
+// mistake was found on 110. These were not looked at before.
+var reportedSeeds = []uint64{201, 202, 203, 204, 205, 206, 207, 208, 209, 210}
 
 // TestTwoYears: with the loop on, no month of the realistic office is more than
 // .005 worse than points with Platt, which are calibrated anew each week to all
