@@ -38,6 +38,7 @@ func TestConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("an event appears live and leads to its effect", func(t *testing.T) { b.in(t).watch(s) })
+	b.picturesOf(s, "refused", "", "/dead-letters", "/effects?state=dead", "/events?kind=contact.created")
 	t.Run("a dead letter is sent again", func(t *testing.T) { b.in(t).redrive(s) })
 	t.Run("hostile strings stay text", func(t *testing.T) { b.in(t).hostile(s) })
 	b.pictures(s, "full")

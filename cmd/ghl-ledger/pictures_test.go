@@ -19,6 +19,11 @@ func (b *tab) pictures(s *trial, state string) {
 	if state == "full" {
 		paths = append(paths, "/leads/contact_maria", "/quarantine/"+b.first(s, "/quarantine", "/console/quarantine/evt_"), "/events/"+b.first(s, "/events", "/console/events/evt_"), "/effects/"+b.first(s, "/effects", "/console/effects/evt_"))
 	}
+	b.picturesOf(s, state, paths...)
+}
+
+// picturesOf is pictures of some pages, as they are now.
+func (b *tab) picturesOf(s *trial, state string, paths ...string) {
 	for _, size := range []struct {
 		name          string
 		width, height int64
@@ -44,6 +49,7 @@ func (b *tab) prefer(scheme string) {
 }
 
 func name(path string) string {
+	path, _, _ = strings.Cut(path, "?")
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) > 1 {
 		return strings.TrimSuffix(parts[0], "s")

@@ -69,8 +69,9 @@ if (views) {
     const tr = [...views.tBodies[0].rows].find((r) => r.dataset.view === v.name);
     if (!tr) return;
     const bar = tr.querySelector("progress");
+    // What arrives meanwhile moves the goal: the bar waits, and does not go back.
+    bar.value = v.rebuild ? Math.max(bar.hidden ? 0 : bar.value, v.rebuild.percent) : 0;
     bar.hidden = !v.rebuild;
-    if (v.rebuild) bar.value = v.rebuild.percent;
     tr.querySelector("[data-rebuild]").textContent = v.rebuild
       ? Math.round(v.rebuild.percent) + " %, " + Math.round(v.rebuild.events_per_second).toLocaleString("en") + " entries/s"
       : "";
