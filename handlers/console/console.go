@@ -56,6 +56,10 @@ func (c *console) routes() http.Handler {
 	m.HandleFunc("POST /console/sign-in", c.signIn)
 	m.HandleFunc("POST /console/sign-out", c.signOut)
 
+	for _, path := range []string{"/console/{$}", "/console/sign-in", "/console/sign-out"} { // typed, or reloaded
+		m.Handle("GET "+path, http.RedirectHandler("/console", http.StatusSeeOther))
+	}
+
 	c.page(m, "/console", c.overview)
 	c.page(m, "/console/events", c.events)
 	c.page(m, "/console/events/{id}", c.event)
@@ -72,6 +76,7 @@ func (c *console) routes() http.Handler {
 	c.page(m, "/console/models/{id}", c.model)
 	c.page(m, "/console/export", c.export)
 	c.page(m, "/console/audit", c.audit)
+	c.page(m, "/console/{rest...}", nowhere)
 
 	c.act(m, "/console/act/{thing}/{id}/{verb}", c.actOnOne)
 	c.act(m, "/console/bulk/effects", c.bulkEffects)
@@ -82,6 +87,11 @@ func (c *console) routes() http.Handler {
 	m.HandleFunc("GET /console/download", c.download)
 	m.HandleFunc("GET /console/raw/{id}", c.raw)
 	return m
+}
+
+// nowhere is what any other address shows.
+func nowhere(q *request) (page, error) {
+	return page{}, &problem{Status: http.StatusNotFound, Short: "Not found", Message: "The console has no page " + q.URL.Path + "."}
 }
 
 // guarded sets the headers of every answer and refuses posts of other origins.
