@@ -102,3 +102,12 @@ func TestSignInIsThrottled(t *testing.T) {
 		t.Error("the log holds the token")
 	}
 }
+
+// TestBareAddress: who types the admin listener's address alone is led to the
+// console, and asked to sign in.
+func TestBareAddress(t *testing.T) {
+	d := openWithConsole(t)
+	if text := page(t, http.DefaultClient, d.base+"/"); !strings.Contains(text, `name="token"`) {
+		t.Errorf("/ shows %s", text)
+	}
+}

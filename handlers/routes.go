@@ -72,6 +72,7 @@ func (s *surface) admin() {
 	s.overViews(a)
 	s.overModels(a)
 	if c := s.deps.Console; c != nil {
+		s.router.Handler("GET", "/", http.RedirectHandler("/console", http.StatusSeeOther)) // who types the address alone
 		s.router.Handler("GET", "/console", c)
 		s.router.Handler("GET", "/console/*path", c)
 		s.router.Handler("POST", "/console/*path", c)
