@@ -55,8 +55,12 @@ func (c *Config) examineAdmin(ctx context.Context) finding {
 // examinePublic asks the service at its public address, as GoHighLevel would.
 func (c *Config) examinePublic(ctx context.Context) finding {
 	const check = "public address"
-	if c.WebhookURL == "" || strings.Contains(c.WebhookURL, "YOUR-HOST") {
-		return skip(check, "GHL_WEBHOOK_URL is not set", "set it to the address that GoHighLevel reaches, https://…/webhooks/ghl")
+	const set = "set it to the address that GoHighLevel reaches, https://…/webhooks/ghl"
+	switch {
+	case c.WebhookURL == "":
+		return skip(check, "GHL_WEBHOOK_URL is not set", set)
+	case strings.Contains(c.WebhookURL, "YOUR-HOST"):
+		return skip(check, "GHL_WEBHOOK_URL is the example still: "+c.WebhookURL, set)
 	}
 	status, body, err := fetch(ctx, strings.TrimRight(c.WebhookURL, "/")+"/verify", 10*time.Second)
 	var v struct{ Status, Version string }
