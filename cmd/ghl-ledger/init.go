@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"text/template"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
@@ -21,7 +23,7 @@ type initCmd struct {
 	Out        string `default:".env" help:"File to write."`
 	URL        string `name:"webhook-url" default:"https://YOUR-HOST/webhooks/ghl" help:"Public address of the webhooks."`
 	LocationID string `help:"Your GoHighLevel location."`
-	Data       string `default:"./data" placeholder:"DIR" help:"Data directory: the texts of messages go to its folder templates, to be edited."`
+	Data       string `default:"./data" placeholder:"DIR" help:"Data directory, for LEDGER_DATA_DIR; the texts of messages go to its folder templates, to be edited."`
 }
 
 // Help is what init --help says beside its flags.
@@ -39,7 +41,7 @@ func (c *initCmd) Run(con *console) error {
 	if err != nil {
 		return err
 	}
-	values := map[string]string{"Out": c.Out, "URL": c.URL, "Location": c.LocationID}
+	values := map[string]string{"Out": c.Out, "URL": c.URL, "Location": c.LocationID, "Data": c.dataSetting()}
 	for _, name := range []string{"WebhookSecret", "WorkflowToken", "AdminToken", "AnalystToken"} {
 		values[name] = secret()
 	}
@@ -56,6 +58,18 @@ func (c *initCmd) Run(con *console) error {
 	}
 	_, err = fmt.Fprintln(con.out, "\nNext: ghl-ledger config check && ghl-ledger serve")
 	return err
+}
+
+// dataSetting is what .env says of the data directory: nothing of the default,
+// and quotes only where they are needed, since Docker's --env-file keeps them.
+func (c *initCmd) dataSetting() string {
+	switch {
+	case c.Data == "./data":
+		return ""
+	case strings.ContainsAny(c.Data, " #$'\"\\"):
+		return strconv.Quote(strings.ReplaceAll(c.Data, "$", `\$`))
+	}
+	return c.Data
 }
 
 // writeTexts writes the built-in texts, to be edited. One that is there stays.
