@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -21,6 +22,9 @@ func (b *tab) pictures(s *trial, state string) {
 	}
 	b.picturesOf(s, state, paths...)
 }
+
+// dump is what a template prints of a value that it was not meant to.
+var dump = regexp.MustCompile(`.{0,40}(\+0000 UTC|<nil>|%!\w|\bmap\[|\[\{|0x[0-9a-f]{8}).{0,40}`)
 
 // picturesOf is pictures of some pages, as they are now.
 func (b *tab) picturesOf(s *trial, state string, paths ...string) {
@@ -52,7 +56,7 @@ func name(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) > 1 {
-		return strings.TrimSuffix(parts[0], "s")
+		return strings.TrimSuffix(parts[0], "s") + "-one"
 	}
 	if parts[0] == "" {
 		return "overview"
@@ -103,6 +107,9 @@ func (b *tab) picture(url, file string) {
 	}
 	for _, w := range evaluate[[]string](b, overflows) {
 		b.t.Errorf("%s: %s", file, w)
+	}
+	if text := evaluate[string](b, `document.querySelector("main").innerText`); dump.MatchString(text) {
+		b.t.Errorf("%s shows a value of the program as it is: %s", file, dump.FindString(text))
 	}
 	dir := filepath.Join("..", "..", ".artifacts")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -70,7 +70,7 @@ func (c *console) effects(q *request) (page, error) {
 
 type effectPage struct {
 	effect
-	Attempts []event // the entries about it, oldest first
+	Story []event // the entries about it, oldest first
 }
 
 func (c *console) effect(q *request) (page, error) {
@@ -82,13 +82,13 @@ func (c *console) effect(q *request) (page, error) {
 	if err := q.get(apiPath("events", p.ID), nil, &request); err != nil {
 		return page{}, err
 	}
-	p.Attempts = []event{request.event}
+	p.Story = []event{request.event}
 	for _, id := range request.Caused {
 		var e eventDetail
 		if err := q.get(apiPath("events", id), nil, &e); err != nil {
 			return page{}, err
 		}
-		p.Attempts = append(p.Attempts, e.event)
+		p.Story = append(p.Story, e.event)
 	}
 	return page{Name: "effect", Nav: "effects", Title: p.Kind, Data: p}, nil
 }
