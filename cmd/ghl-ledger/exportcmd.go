@@ -69,7 +69,7 @@ func (c *exportCmd) Run(ctx context.Context, con *console) (err error) {
 	}
 	done()
 	if err = errors.Join(err, shut()); err != nil {
-		return fmt.Errorf("export: %w", err)
+		return fmt.Errorf("export: %w", orStopped(err))
 	}
 	return c.tell(con, all)
 }

@@ -44,7 +44,7 @@ func (c *projectionsRebuildCmd) Run(ctx context.Context, con *console) error {
 		return errors.New("--no-wait: with --diff there is something to look at in the end")
 	case c.Data == "":
 		c.find(con.set)
-		return c.run(ctx, con, &c.remote)
+		return orStopped(c.run(ctx, con, &c.remote))
 	case c.NoWait:
 		return errors.New("--no-wait: with --data this command does the work itself")
 	}

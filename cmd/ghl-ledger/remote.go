@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -139,6 +140,14 @@ func (r *remote) unreached(err error) error {
 		return fmt.Errorf("the service at %s did not answer within %s: look at its log, or GET %s/readyz", r.URL, answerTime, r.URL)
 	}
 	return fmt.Errorf("reach the service at %s: %w: start it with `ghl-ledger serve`, or say where it is with LEDGER_URL", r.URL, err)
+}
+
+// orStopped adds to an error that nothing listens what else the command can do.
+func orStopped(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w, or give --data DIR while it is stopped", err)
+	}
+	return err
 }
 
 func (r *remote) decode(status int, b []byte, out any) error {
