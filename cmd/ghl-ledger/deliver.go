@@ -36,7 +36,7 @@ func post(ctx context.Context, url string, body []byte, headers map[string]strin
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Do(req)
 	if err != nil {
-		return r, fmt.Errorf("deliver to %s: %w: is the service running?", url, err)
+		return r, fmt.Errorf("deliver to %s: %w: is the service running?", url, unwrapURL(err))
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
