@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 // senderView is what keeps effects from going out, and what waits.
 type senderView struct {
+	Mode   outbox.Mode   `json:"mode"`   // live, dry-run or off: GHL_EFFECTS
 	Paused bool          `json:"paused"` // all locations
 	Holds  []outbox.Hold `json:"holds"`  // single ones
 	outbox.Stats
@@ -24,7 +26,7 @@ func (a *api) sender(*http.Request, httprouter.Params) (any, error) {
 	if a.Effects.Views == nil {
 		return nil, &notConfigured
 	}
-	v := senderView{Resting: []outbox.Break{}}
+	v := senderView{Mode: cmp.Or(a.Mode, outbox.Live), Resting: []outbox.Break{}}
 	var err error
 	if v.Paused, err = a.Effects.Paused(""); err != nil {
 		return nil, err

@@ -127,26 +127,6 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
-// TestMistypedAddress: what is no page leads to one, or is told as a page.
-func TestMistypedAddress(t *testing.T) {
-	b := open(t, time.Now)
-	b.signIn(token)
-	for _, tt := range []struct {
-		path, shows string
-		status      int
-	}{
-		{"/console/", "<h1>Overview", 200},
-		{"/console/sign-in", "<h1>Overview", 200},
-		{"/console/sign-out", "<h1>Overview", 200},
-		{"/console/nosuch", "The console has no page /console/nosuch.", 404},
-		{"/console/events/", "The console has no page /console/events/.", 404},
-	} {
-		if status, body := b.get(tt.path); status != tt.status || !strings.Contains(body, tt.shows) || !strings.Contains(body, "Sign out") {
-			t.Errorf("%s = %d, want %d and %q in\n%s", tt.path, status, tt.status, tt.shows, body)
-		}
-	}
-}
-
 // TestCookie: scripts can't read it, other sites can't use it.
 func TestCookie(t *testing.T) {
 	b := open(t, time.Now)

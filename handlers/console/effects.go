@@ -42,7 +42,8 @@ type effectsPage struct {
 
 // sender is what keeps effects from going out.
 type sender struct {
-	Paused bool `json:"paused"`
+	Mode   string `json:"mode"`
+	Paused bool   `json:"paused"`
 	Holds  []struct {
 		Location string `json:"location_id"`
 		Call     string `json:"call"`
@@ -50,6 +51,19 @@ type sender struct {
 	} `json:"holds"`
 	States map[string]int `json:"states"`
 	Oldest *time.Time     `json:"oldest_pending_at"` // null when nothing is pending
+}
+
+// Stopped says why nothing at all goes out; empty when something may.
+func (s sender) Stopped() string {
+	switch {
+	case s.Mode == "dry-run":
+		return "Dry run: nothing is sent"
+	case s.Mode == "off":
+		return "Effects are off: nothing is sent"
+	case s.Paused:
+		return "Sending is paused"
+	}
+	return ""
 }
 
 // Waiting is how many effects are due or wait for their next try.
