@@ -12,7 +12,7 @@
 #   make fuzz     every fuzz target for a minute each (FUZZTIME=60s)
 #   make promtool /metrics and the alert rules, by Prometheus's own tool (Debian)
 #   make proxies  the snippets for Caddy and nginx, run by Debian's
-#   make readers  exports opened by DuckDB and another reader of Parquet (node, npm)
+#   make readers  exports opened by DuckDB and another reader of Parquet (node, npm); the README's Python
 #   make export-bench  memory and rate of each dataset over ROWS=1000000 events
 #   make browser  the console in a headless Chromium
 #   make image    the Dockerfile's build, run in an empty root as nobody (root; no Docker)
@@ -107,12 +107,15 @@ crowd:
 	LEDGER_CROWD_SECONDS=$(CROWD) $(GO) test -count 1 -v -timeout 30m -run '^TestCrowd$$' ./cmd/ghl-ledger
 
 # Two readers of Parquet that are not ours, from npm, open an export: types,
-# rows, values, and the analyst's query. They are installed in .artifacts.
+# rows, values, and the analyst's queries; they are installed in .artifacts. Then
+# the README's Python, from its text, by a Python with scikit-learn (Debian:
+# python3-sklearn; PYTHON=…): where there is none, it says SKIPPED.
 readers:
 	mkdir -p .artifacts/analyst
 	cp testdata/analyst/* .artifacts/analyst/
 	cd .artifacts/analyst && { [ -e node_modules/hyparquet ] || npm install --no-audit --no-fund; }
 	GHL_LEDGER_READERS=$(CURDIR)/.artifacts/analyst $(GO) test -count 1 -v -run '^Test(Readers|Folder|RowsAgree|Import|SameBytes)$$' ./projections/export
+	GHL_LEDGER_READERS=$(CURDIR)/.artifacts/analyst $(GO) test -count 1 -v -run '^TestAnalyst$$' ./cmd/ghl-ledger
 
 # Each dataset over ROWS events: memory, and the rate against a bare read.
 export-bench:

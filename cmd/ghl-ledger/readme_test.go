@@ -19,6 +19,7 @@ import (
 //	<!-- test: run -->         it must end with exit code 0
 //	<!-- test: background -->  its last command goes on; what follows is run once the
 //	                           service is ready, and in the end SIGTERM must end it with 0
+//	<!-- test: analyst -->     TestAnalyst runs it, for it takes scikit-learn
 //
 // Blocks are run in their order, in one empty directory in which ./ghl-ledger
 // is this program and make says what it would do. A block without the line
@@ -60,8 +61,9 @@ func TestReadme(t *testing.T) {
 			r.run(b)
 		case b.mark == "background":
 			r.background(b)
+		case b.mark == "analyst":
 		case b.mark != "":
-			t.Errorf("README.md:%d: <!-- test: %s -->: run or background?", b.line, b.mark)
+			t.Errorf("README.md:%d: <!-- test: %s -->: run, background or analyst?", b.line, b.mark)
 		case !declared:
 			t.Errorf("README.md:%d: %q is neither marked to be run nor in notRun with a reason", b.line, first)
 		}

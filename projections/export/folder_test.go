@@ -162,13 +162,13 @@ func TestReaders(t *testing.T) {
 	for i := range 40 {
 		o.week(fmt.Sprintf("contact_%d", i))
 	}
-	dir, other := t.TempDir(), t.TempDir()
+	dir, other := filepath.Join(t.TempDir(), "analysis"), t.TempDir()
 	o.into(dir, export.Parquet)
 	o.into(other, export.Parquet)
 	if !equal(tree(t, dir), tree(t, other)) {
 		t.Error("two exports of one range differ")
 	}
-	out, err := exec.Command("node", filepath.Join(readers, "readers.mjs"), dir).CombinedOutput()
+	out, err := exec.Command("node", filepath.Join(readers, "readers.mjs"), dir, "../../README.md").CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Error(err)

@@ -1,14 +1,16 @@
 // Opens an export folder in DuckDB and in hyparquet, which share no code with
 // each other or with us: the columns must have the types of the dictionary,
 // the rows must be as many as the manifest says, and both must read the same
-// values. Then the example query is run. usage: node readers.mjs FOLDER
+// values. Then the example queries are run: closings.sql and those of a page,
+// whose folder is called analysis. usage: node readers.mjs FOLDER README.md
 import { readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 
-const folder = process.argv[2]
+const [folder, page] = process.argv.slice(2)
+const queries = [...readFileSync(page, 'utf8').matchAll(/^```sql\n([^]*?)^```$/gm)].map(m => m[1])
 process.chdir(folder)
 const dictionary = JSON.parse(readFileSync('dictionary.json', 'utf8'))
 const manifest = JSON.parse(readFileSync('manifest.json', 'utf8'))
@@ -81,6 +83,15 @@ console.log(`the last closings and the score on entry: ${closings.length} rows`)
 for (const c of closings.slice(0, 3)) console.log('  ' + Object.values(c).map(String).join('  '))
 want('closings', closings.length, 30)
 want('closings without a score on entry', closings.filter(c => c.score_on_entry === null).length, 0)
+
+process.chdir('..')
+want('queries of the page', queries.length > 0, true)
+for (const q of queries) {
+  const rows = await rowsOf(q)
+  console.log(`${q.split('\n')[0]}: ${rows.length} rows`)
+  for (const r of rows.slice(0, 3)) console.log('  ' + Object.values(r).map(String).join('  '))
+  want('rows of a query of the page', rows.length > 0 && rows.every(r => Object.values(r).every(v => v !== null)), true)
+}
 
 for (const f of faults.slice(0, 20)) console.error(f)
 console.log(`${checked} comparisons by DuckDB and hyparquet, ${faults.length} faults`)
