@@ -157,7 +157,7 @@ type modelPromoteCmd struct{ modelAct }
 
 // Help is what model promote --help says beside its flags.
 func (modelPromoteCmd) Help() string {
-	return `Every lead is scored by the model from then on; fields go to GoHighLevel where the
+	return `The model serves, and every lead is scored anew; fields go to GoHighLevel where the
 tier or the first action changes, or the score moves by 5. Past a closed gate it
 takes a reason. Without --yes it says what would change, and asks.
 
@@ -220,7 +220,7 @@ func (c *modelAct) act(ctx context.Context, con *console, what, id string) error
 		if err := change.Changes.print(con, "would change by "+change.ID); err != nil || c.DryRun {
 			return err
 		}
-		if ok, err := c.goAhead(con, "have %s score every lead", change.ID); !ok {
+		if ok, err := c.goAhead(con, "have %s serve", change.ID); !ok {
 			return err
 		}
 	}
@@ -231,7 +231,7 @@ func (c *modelAct) act(ctx context.Context, con *console, what, id string) error
 	case c.Output == "json":
 		return printJSON(con.out, raw)
 	}
-	_, err = fmt.Fprintf(con.out, "%s scores every lead from now on (recorded as %s); %s\n", change.ID, change.AuditID, plural(change.Changes.Changed, "lead")+" will have another score")
+	_, err = fmt.Fprintf(con.out, "%s serves from now on (recorded as %s): every lead is scored anew, and %s will have another score, tier or first action\n", change.ID, change.AuditID, plural(change.Changes.Changed, "lead"))
 	return err
 }
 

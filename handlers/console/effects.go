@@ -186,7 +186,7 @@ var done = map[string]string{
 	"effects/retry": "Sent again: it is pending now.", "effects/release": "Released: it is pending now.", "effects/discard": "Discarded.",
 	"quarantine/admit": "Admitted: it is an ordinary event now.", "quarantine/discard": "Discarded. Its bytes stay in the ledger.",
 	"projections/rebuild": "Rebuilding beside the live view; reads go on.", "projections/rollback": "Rolled back to the generation before.",
-	"models/promote": "It scores every lead from now on.", "models/rollback": "The model before scores every lead from now on.", "models/evaluate": "It is being tried on what came since.",
+	"models/promote": "It serves from now on: every lead is scored anew.", "models/rollback": "The model before serves again: every lead is scored anew.", "models/evaluate": "It is being tried on what came since.",
 	"leads/opt-out": "Opted out: no message goes to this contact.", "leads/opt-in": "Opted in.",
 }
 
