@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -67,7 +68,7 @@ func oneOf(q url.Values, name string, values ...string) error {
 			return nil
 		}
 	}
-	return bad(name, "want one of %q", values)
+	return bad(name, "want one of: %s", strings.Join(values, ", "))
 }
 
 // lead shows one, after the event that wait names if there is one.
