@@ -121,5 +121,5 @@ func named(views []viewRow, name string) ([]viewRow, error) {
 	if len(names) == 0 {
 		return nil, errors.New("the service has no projections")
 	}
-	return nil, answerNo{fmt.Errorf("there is no projection %s; there are: %s", printable(name), or(names))}
+	return nil, answerNo{fmt.Errorf("there is no projection %s; there are: %s", printable(name), and(names))}
 }
