@@ -64,8 +64,13 @@ func (c *reconcileCmd) since(now time.Time) (string, error) {
 	if c.All == (c.Since != "") {
 		return "", errors.New("how far back? Give --since, such as --since 24h, or --all")
 	}
-	if d, err := time.ParseDuration(c.Since); err == nil {
+	// A negative one is a time to come, since when nothing can be missing: no answer to trust.
+	if d, err := time.ParseDuration(c.Since); err == nil && d > 0 {
 		return now.Add(-d).UTC().Format(time.RFC3339), nil
+	}
+	day, _, _ := strings.Cut(c.Since, "T")
+	if _, err := time.Parse(time.DateOnly, day); err != nil && !c.All {
+		return "", fmt.Errorf("--since %s: want 24h, 2026-01-31 or 2026-01-31T15:04:05Z", printable(c.Since))
 	}
 	return c.Since, nil
 }
