@@ -212,7 +212,7 @@ func (v *leadView) print(con *console) error {
 	printFields(con, field{"contact", v.Contact}, field{"location", v.Location}, field{"name", v.Name}, field{"email", v.Email},
 		field{"phone", v.Phone}, field{"source", v.Source}, field{"status", v.Status}, field{"tags", strings.Join(v.Tags, ", ")},
 		field{"opted out", v.OptedOut}, field{"opted out by", v.OptedOutBy}, field{"score", v.Score}, field{"quality", v.Quality},
-		field{"confidence", v.Confidence}, field{"which is", scoring.BasisInWords(v.Basis)}, field{"churn risk", v.Churn}, field{"win probability", v.Win},
+		field{"confidence", v.Confidence}, field{"confidence means", scoring.BasisInWords(v.Basis)}, field{"churn risk", v.Churn}, field{"win probability", v.Win},
 		field{"scored by", scoring.NameOf(v.Model)}, field{"budget", scoring.BudgetInWords(p.BudgetMin, p.BudgetMax)}, field{"moves", move}, field{"looks for", strings.ReplaceAll(p.Type, "_", " ")},
 		field{"in", strings.Join(p.Locations, ", ")}, field{"created", v.Created}, field{"updated", v.Updated}, field{"as of", v.AsOf})
 	for _, part := range []struct {

@@ -28,7 +28,7 @@ Examples:
 
 // Run pauses.
 func (c *effectsPauseCmd) Run(ctx context.Context, con *console) error {
-	return c.turn(ctx, con, "pause", "send nothing more to "+c.where(), "Nothing is sent to "+c.where()+" until `ghl-ledger effects resume`")
+	return c.turn(ctx, con, "pause", "send nothing more for "+c.where(), "Nothing is sent for "+c.where()+" until `ghl-ledger effects resume`")
 }
 
 type effectsResumeCmd struct {
@@ -45,7 +45,7 @@ Examples:
 
 // Run resumes.
 func (c *effectsResumeCmd) Run(ctx context.Context, con *console) error {
-	return c.turn(ctx, con, "resume", "send again to "+c.where(), "What is owed to "+c.where()+" is sent again")
+	return c.turn(ctx, con, "resume", "send again for "+c.where(), "What is owed for "+c.where()+" is sent again")
 }
 
 func (c *sending) where() string {

@@ -44,7 +44,7 @@ func TestModelPages(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/console/models": {"a learned model (version 0a1b2c3d)", "1 up, 2 down", "a week has passed", "Train now", `max="10" value="5"`},
 		"/console/models/model:0a1b2c3d4e5f": {"0.810", "0.4100", "(0.750 to 0.860)", "Failed", "AUC 0.7", "It knows this office alone.",
-			`class="chart square"`, "said 50.0 %, seen 52.0 % of 100", "the best 50 % have 87 % of the wins", "Let it score every lead"},
+			`class="chart square"`, "said 50.0 %, seen 52.0 % of 100", "the best 50 % have 87 % of the wins", "Let it serve"},
 	} {
 		status, body := b.get(path)
 		for _, w := range want {
