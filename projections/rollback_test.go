@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,16 +34,23 @@ func (w watched) Apply(tx *bbolt.Tx, e ledger.Entry) error {
 func TestRollbackCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, log := t.TempDir(), memlog.New(time.Now)
+		var mu sync.Mutex
 		var images []string
 		image := func() {
+			mu.Lock()
+			defer mu.Unlock()
 			to := filepath.Join(t.TempDir(), "views")
 			if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 				t.Error(err)
 			}
 			images = append(images, to)
 		}
-		cut := func() {}
-		r, stop := start(t, dir, log, watched{counts{version: 1}, func() { cut() }})
+		var cutting atomic.Bool
+		r, stop := start(t, dir, log, watched{counts{version: 1}, func() {
+			if cutting.Load() {
+				image()
+			}
+		}})
 		appendBodies(t, log, "a", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 		synctest.Wait()
 		if err := r.Rebuild("counts"); err != nil {
@@ -52,7 +61,7 @@ func TestRollbackCutOff(t *testing.T) {
 		synctest.Wait()
 		image()
 		unmark(t, filepath.Join(images[0], "counts@1.1.db")) // as it is before it is renamed
-		cut = image
+		cutting.Store(true)
 		if err := r.Rollback("counts"); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,19 +24,23 @@ import (
 // view, is told once, however long it lasts, and again when it comes back.
 func TestTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var causes, views, told []string
+		var causes, views atomic.Pointer[[]string]
+		var told []string
 		began := time.Now()
 		w := trouble{
-			causes: func() []string { return causes }, views: func() []string { return views },
+			causes: func() []string { return *causes.Load() }, views: func() []string { return *views.Load() },
 			alert: func(kind, text string) {
 				told = append(told, fmt.Sprintf("%s %s: %s", time.Since(began), kind, strings.Split(text, ":")[0]))
 			},
 		}
 		during := func(c, v []string) {
-			causes, views = c, v
+			causes.Store(&c)
+			views.Store(&v)
 			time.Sleep(time.Minute)
 			synctest.Wait()
 		}
+		causes.Store(new([]string))
+		views.Store(new([]string))
 		go func() { _ = w.Run(t.Context()) }()
 		time.Sleep(time.Second)
 		during(nil, nil)
