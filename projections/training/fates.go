@@ -48,10 +48,13 @@ func (t Target) horizon() time.Duration {
 // fates is what became of the leads, as far as the ledger tells.
 type fates struct {
 	ends      map[string][]end
-	heard     map[string][]time.Time // when something came from a lead; of Churn alone
+	heard     map[string][]word // what came from a lead; of Churn alone
 	forgotten map[string]ledger.Seq
 	now       time.Time // arrival of the newest entry
 }
+
+// word is something that a lead did.
+type word struct{ at, known time.Time }
 
 // end is a deal of a lead that was won or lost.
 type end struct {
@@ -65,7 +68,7 @@ func ends(e ledger.Entry) bool {
 }
 
 func (s Source) readFates(ctx context.Context) (*fates, error) {
-	f := &fates{ends: map[string][]end{}, heard: map[string][]time.Time{}, forgotten: map[string]ledger.Seq{}}
+	f := &fates{ends: map[string][]end{}, heard: map[string][]word{}, forgotten: map[string]ledger.Seq{}}
 	for e, err := range s.Log.Read(ctx, ledger.Cursor{}) {
 		if err != nil {
 			return nil, err
@@ -92,7 +95,7 @@ func (f *fates) add(e ledger.Entry, t Target) {
 		if !e.Occurred.IsZero() && e.Occurred.Before(at) {
 			at = e.Occurred
 		}
-		f.heard[e.Subject] = append(f.heard[e.Subject], at)
+		f.heard[e.Subject] = append(f.heard[e.Subject], word{at, e.Arrived()})
 	}
 }
 
@@ -133,22 +136,28 @@ func (f *fates) label(r *Row, t Target) bool {
 	switch {
 	case decided != nil:
 		r.Known, r.Y = decided.known, flag(decided.won == (t == Win))
-	case until.After(f.now):
+	case !f.now.After(until): // what arrives in that moment still counts
 		r.Known = until
 		return false
 	default:
-		r.Known, r.Y = until, flag(t == Churn && !f.heardIn(r.Lead, r.AsOf, until))
+		known, heard := f.heardIn(r.Lead, r.AsOf, until)
+		r.Known, r.Y = until, flag(t == Churn && !heard)
+		if heard && known.After(until) { // it was taken for silent until then
+			r.Known = known
+		}
 	}
 	return true
 }
 
-func (f *fates) heardIn(lead string, after, until time.Time) bool {
-	for _, at := range f.heard[lead] {
-		if at.After(after) && !at.After(until) {
-			return true
+// heardIn reports whether a lead did something between, and when the first of
+// that was known.
+func (f *fates) heardIn(lead string, after, until time.Time) (known time.Time, heard bool) {
+	for _, w := range f.heard[lead] {
+		if w.at.After(after) && !w.at.After(until) && (!heard || w.known.Before(known)) {
+			known, heard = w.known, true
 		}
 	}
-	return false
+	return known, heard
 }
 
 func flag(b bool) float64 {

@@ -170,6 +170,27 @@ func TestLeakage(t *testing.T) {
 	t.Logf("%d rows", rows)
 }
 
+// TestLateWord: a lead that was taken for silent and is heard of late is not
+// silent, which was known no sooner than that came.
+func TestLateWord(t *testing.T) {
+	log, err := written([]told{{0, 0, "contact.created", 0, 0}, {61, 0, "contact.created", 1, 0}, {1, 30 * 24, "message.received", 0, 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := collected(log, t.TempDir(), 0, training.Churn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := collected(log, t.TempDir(), 2, training.Churn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := part[0], whole[0]
+	if !before.Labelled || before.Y != 1 || !after.Labelled || after.Y != 0 || !after.Known.After(before.Known) {
+		t.Errorf("label %v known at %v, then %v known at %v", before.Y, before.Known, after.Y, after.Known)
+	}
+}
+
 // TestPlantedLeak: the law above finds rows that know the end, and a row of
 // the past that a later entry changes.
 func TestPlantedLeak(t *testing.T) {
