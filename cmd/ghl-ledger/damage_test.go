@@ -24,6 +24,9 @@ func TestDamageFound(t *testing.T) {
 		if got, err := p.deliver(created(i)); err != nil || got.HTTP != http.StatusOK {
 			t.Fatalf("delivery %d: %d %v", i, got.HTTP, err)
 		}
+		// One by one: what is not planned when it stops, and the answers to the
+		// last event, it reads at the start.
+		p.until(p.waitTime, "caught up", p.caughtUp)
 	}
 	if code := p.stop(); code != 0 {
 		t.Fatalf("exit %d", code)

@@ -166,17 +166,13 @@ func thereOnce(p *process, acked []string) {
 	}
 }
 
-// settle waits until every view is at the head and no effect is pending. It
-// returns how many effects are in each state.
+// settle waits until what was delivered is done with and no effect is pending.
+// It returns how many effects are in each state.
 func (p *process) settle() (states map[string]int) {
 	p.t.Helper()
 	p.until(p.waitTime, "settled", func() bool {
-		for _, v := range list[struct {
-			Lag int `json:"lag_events"`
-		}](p, "/api/v1/projections") {
-			if v.Lag > 0 {
-				return false
-			}
+		if !p.caughtUp() {
+			return false
 		}
 		states = map[string]int{}
 		for _, e := range list[effectSeen](p, "/api/v1/effects") {
@@ -185,4 +181,24 @@ func (p *process) settle() (states map[string]int) {
 		return len(states) > 0 && states["pending"] == 0
 	})
 	return states
+}
+
+// caughtUp reports whether every event is planned and every view has what was
+// planned, in this order: a plan is entries more.
+func (p *process) caughtUp() bool {
+	for _, e := range list[struct {
+		Status string `json:"status"`
+	}](p, "/api/v1/events") {
+		if e.Status == "received" {
+			return false
+		}
+	}
+	for _, v := range list[struct {
+		Lag int `json:"lag_events"`
+	}](p, "/api/v1/projections") {
+		if v.Lag > 0 {
+			return false
+		}
+	}
+	return true
 }

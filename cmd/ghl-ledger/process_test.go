@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +59,9 @@ func newProcess(t testing.TB, settings map[string]string) *process {
 		p.kill()
 		if t.Failed() {
 			b, _ := os.ReadFile(log.Name())
+			b = bytes.Join(slices.DeleteFunc(bytes.SplitAfter(b, []byte("\n")), func(line []byte) bool {
+				return bytes.Contains(line, []byte(`"/readyz"`)) // asked all the time until it is ready
+			}), nil)
 			t.Logf("the service's log, its end:\n%s", b[max(0, len(b)-4000):])
 		}
 		_ = log.Close()
