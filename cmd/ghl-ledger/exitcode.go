@@ -1,23 +1,38 @@
 package main
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
+)
+
 // serve's own exit codes: what the storage did to end it. A supervisor should
-// restart on all of them but 2; systemd's Restart=always does the right thing.
+// start it again, however often, on 70 and 72; the others wait for a person.
 const (
-	exitStorageDoubt = 70 // a flush failed: nothing was answered, the next start reads from the disk
+	exitStorageDoubt = 70 // a write or flush failed: nothing was answered, the next start reads from the disk
 	exitCorrupt      = 71 // the ledger is damaged where the start looks: see `ghl-ledger verify`, restore a backup
 	exitLocked       = 72 // another process has the ledger open
+	exitNewer        = 73 // a newer release wrote the ledger: put that one back
+	exitMode         = 74 // others may read the ledger's files
 )
 
 // serveExitCodes is what serve --help says of them.
 const serveExitCodes = `Exit codes:
   0   stopped by SIGTERM or SIGINT, everything acknowledged is durable
   2   bad configuration, or could not listen
-  70  storage in doubt: a write or flush failed; nothing was answered after it. Start again: the ledger is read from the disk
+  70  the storage failed: a write or flush, and nothing was answered after it; or at the start the disk is full,
+      read-only or cannot be read. Start again, until it can: the ledger is read from the disk
   71  the ledger is damaged where a start looks (its files, its head, the newest entries) and was not served:
       look with ghl-ledger verify --data DIR, and restore a backup. Damage further back is found when it is
       read, by a view, an export, verify or a backup: then the service stays, serves what is sound, answers
       webhooks with 429, and /readyz, the log and an alert name the entry
-  72  another process has this data directory open`
+  72  another process has this data directory open
+  73  a newer release wrote this ledger; this one has changed nothing: put the newer one back
+  74  other users may read the ledger's files, which are named: chmod 600`
 
 // codedError ends serve with a code of its own.
 type codedError struct {
@@ -26,3 +41,33 @@ type codedError struct {
 }
 
 func (e codedError) Unwrap() error { return e.error }
+
+// storageError gives what the ledger's files and their disk did to us its own
+// exit code, and says what to do about it.
+func storageError(dir string, err error) error {
+	coded := func(code int, todo string) error { return codedError{code, fmt.Errorf("%w: %s", err, todo)} }
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, boltlog.ErrLocked):
+		return coded(exitLocked, "stop the other service first, or set LEDGER_DATA_DIR")
+	case errors.Is(err, boltlog.ErrMode):
+		return codedError{exitMode, err}
+	case errors.Is(err, ledger.ErrCorrupt):
+		return coded(exitCorrupt, fmt.Sprintf("look with `ghl-ledger verify --data %s`, or restore a backup", dir))
+	case errors.Is(err, ledger.ErrNewer):
+		return coded(exitNewer, "start that release, or one after it; nothing was changed")
+	case errors.Is(err, ledger.ErrDoubt):
+		return codedError{exitStorageDoubt, fmt.Errorf("%s: %w", dir, err)}
+	case diskFailed(err):
+		return coded(exitStorageDoubt, "look at the disk of "+dir)
+	}
+	return err
+}
+
+// diskFailed says whether a disk that is full, broken or read-only is the
+// trouble, which may be over at the next start.
+func diskFailed(err error) bool {
+	return slices.ContainsFunc([]error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS},
+		func(errno error) bool { return errors.Is(err, errno) })
+}

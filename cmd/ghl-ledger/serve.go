@@ -7,9 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-
-	"github.com/enterprisehub/ghl-ledger/ledger"
-	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 )
 
 type serveCmd struct {
@@ -60,21 +57,6 @@ func leave(log *slog.Logger, alerts *alerts) func(error) {
 		alerts.lastOf(err)
 		os.Exit(exitStorageDoubt)
 	}
-}
-
-// storageError gives what the ledger's files did to us its own exit code.
-func storageError(dir string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, boltlog.ErrLocked):
-		return codedError{exitLocked, fmt.Errorf("%s: %w: stop the other service first, or set LEDGER_DATA_DIR", dir, err)}
-	case errors.Is(err, ledger.ErrCorrupt):
-		return codedError{exitCorrupt, fmt.Errorf("%s: %w: look with `ghl-ledger verify --data %s`, or restore a backup", dir, err, dir)}
-	case errors.Is(err, ledger.ErrDoubt):
-		return codedError{exitStorageDoubt, fmt.Errorf("%s: %w", dir, err)}
-	}
-	return err
 }
 
 // newLogger returns the log of the service: text on a terminal, else JSON.

@@ -64,15 +64,16 @@ func openService(cfg Config, log *slog.Logger, alerts *alerts, doubt func(error)
 	if err != nil {
 		return nil, err
 	}
-	s.ledger, err = boltlog.Open(cfg.DataDir, boltlog.Options{Logger: log, MinFree: int64(cfg.MinFreeDisk), Doubt: doubt, Damage: s.tellDamage})
+	opened, err := boltlog.Open(cfg.DataDir, boltlog.Options{Logger: log, MinFree: int64(cfg.MinFreeDisk), Doubt: doubt, Damage: s.tellDamage})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.ledger.Close())
+		if err != nil { // s is nil by then
+			err = errors.Join(err, opened.Close())
 		}
 	}()
+	s.ledger = opened
 	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, of: s.ledger.ID(), log: log, alert: s.alert}
 	s.runner, err = openViews(cfg.DataDir, s.ledger, log)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 )
 
 // lookEvery is how often the service looks at itself.
@@ -101,6 +102,10 @@ func (a *alerts) lastOf(err error) {
 	switch {
 	case errors.Is(err, ledger.ErrCorrupt):
 		title = "ledger damaged: the service does not start"
+	case errors.Is(err, ledger.ErrNewer):
+		title = "a newer release wrote the ledger: this one does not start"
+	case errors.Is(err, boltlog.ErrMode):
+		title = "others may read the ledger: the service does not start"
 	case errors.Is(err, ledger.ErrDoubt):
 		title = "storage in doubt: the service has ended without an answer, and reads the disk at its next start"
 	default:
