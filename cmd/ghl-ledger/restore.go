@@ -134,7 +134,10 @@ func (c *restoreCmd) tell(w io.Writer, r boltlog.Report) error {
 	} else if err := v.print(w); err != nil {
 		return err
 	}
-	if !v.Sound {
+	switch {
+	case v.Newer > 0:
+		return answerNo{errors.New("a newer release made this backup: nothing was restored; restore it with that release, or one after it")}
+	case !v.Sound:
 		return answerNo{errors.New("the backup is not sound: nothing was restored; try an older one")}
 	}
 	if c.Output == "json" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -68,6 +69,8 @@ func (c *verifyCmd) verify(ctx context.Context, con *console) (verdict, error) {
 	switch {
 	case err == nil:
 		return verdictOf(r), nil
+	case isFile(dir):
+		return verdict{}, fmt.Errorf("%s is a file: --data names the directory of a stopped service; a backup is verified by `ghl-ledger restore %[1]s --dry-run`", dir)
 	case !errors.Is(err, boltlog.ErrLocked):
 		return verdict{}, fmt.Errorf("%w: --data names the directory of a stopped service", err)
 	case c.Data != "":
@@ -82,6 +85,11 @@ func (c *verifyCmd) verify(ctx context.Context, con *console) (verdict, error) {
 	return answer.Verified, err
 }
 
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // verdict is a report as it is printed.
 type verdict struct {
 	Sound     bool       `json:"sound"`
@@ -89,7 +97,8 @@ type verdict struct {
 	Whole     ledger.Seq `json:"whole"`      // entries that are sound
 	SoundUpTo ledger.Seq `json:"sound_upto"` // all up to here are
 	Erased    ledger.Seq `json:"erased"`
-	Unopened  ledger.Seq `json:"unopened"` // bodies not looked at, for want of the keys
+	Unopened  ledger.Seq `json:"unopened"`        // bodies not looked at, for want of the keys
+	Newer     ledger.Seq `json:"newer,omitempty"` // of a newer release, which can read them
 	Bytes     int64      `json:"bytes"`
 	Head      string     `json:"head"`
 	Hash      string     `json:"hash"`
@@ -106,11 +115,12 @@ type fault struct {
 	First ledger.Seq `json:"first"`
 	Last  ledger.Seq `json:"last"`
 	What  string     `json:"what"`
+	Newer bool       `json:"newer,omitempty"` // written by a newer release: no damage
 }
 
 func verdictOf(r boltlog.Report) verdict {
 	v := verdict{
-		Sound: r.Sound(), Entries: r.Entries, Whole: r.Whole, SoundUpTo: r.Upto, Erased: r.Erased, Unopened: r.Unopened, Bytes: r.Bytes,
+		Sound: r.Sound(), Entries: r.Entries, Whole: r.Whole, SoundUpTo: r.Upto, Erased: r.Erased, Unopened: r.Unopened, Newer: r.Newer, Bytes: r.Bytes,
 		Head: ledger.FormatID(r.Head.ID), Hash: hex.EncodeToString(r.Hash[:]), More: r.More,
 		Faults: []fault{}, Notes: append([]string{}, r.Notes...), ErasedSince: r.ErasedSince,
 	}
@@ -147,6 +157,9 @@ func (v verdict) print(w io.Writer) error {
 
 // advice says what to do about a ledger that is not sound.
 func (v verdict) advice() error {
+	if v.Newer > 0 {
+		return errors.New("a newer release wrote in this ledger, and only that one can tell whether it is sound: verify with it, and restore nothing")
+	}
 	if v.Unopened > 0 {
 		return errors.New("the ledger is not sound without its keys: put a copy of its key file beside it as ledger.keys (that of its newest backup will do), and verify again")
 	}

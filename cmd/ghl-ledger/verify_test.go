@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+	"go.etcd.io/bbolt"
 )
 
 // command runs the program in a folder of its own and returns its exit code
@@ -48,6 +53,26 @@ func flip(t *testing.T, path string, at int) {
 	}
 }
 
+// makeNewer has an entry say that it is of the next format.
+func makeNewer(t *testing.T, dir string, seq byte) {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := []byte{0, 0, 0, 0, 0, 0, 0, seq}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte("entries"))
+		stored := append([]byte{ledger.Version + 1}, b.Get(key)[1:]...)
+		end := len(stored) - 4
+		binary.BigEndian.PutUint32(stored[end:], crc32.Checksum(stored[:end], crc32.MakeTable(crc32.Castagnoli)))
+		return b.Put(key, stored)
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestVerifyCommand(t *testing.T) {
 	sound, damaged := someLedger(t), someLedger(t)
 	b, err := os.ReadFile(filepath.Join(damaged, "ledger.db"))
@@ -55,6 +80,8 @@ func TestVerifyCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	flip(t, filepath.Join(damaged, "ledger.db"), bytes.LastIndex(b, []byte("contact of 2")))
+	newer := someLedger(t)
+	makeNewer(t, newer, 2)
 	open := someLedger(t)
 	l, err := boltlog.Open(open, boltlog.Options{})
 	if err != nil {
@@ -79,7 +106,11 @@ func TestVerifyCommand(t *testing.T) {
 		{[]string{"--data", keyless}, exitNo, "not looked into: 3 bodies, which are sealed; their checksum, place, chain and key were checked"},
 		{[]string{"--data", keyless}, exitNo, "put a copy of its key file beside it as ledger.keys"},
 		{[]string{"--data", keyless, "--output", "json"}, exitNo, `"unopened": 3`},
+		{[]string{"--data", newer}, exitNo, "entry 2: ledger: written by a newer release: format 2"},
+		{[]string{"--data", newer}, exitNo, "verify with it, and restore nothing"},
+		{[]string{"--data", newer, "--output", "json"}, exitNo, `"newer": 1`},
 		{[]string{"--data", t.TempDir()}, exitUsage, "no ledger in"},
+		{[]string{"--data", filepath.Join(sound, "ledger.db")}, exitUsage, "is a file: --data names the directory of a stopped service; a backup is verified by `ghl-ledger restore"},
 		{[]string{"--data", open}, exitUsage, "another process has it open"},
 		{[]string{"--ledger-data-dir", open, "--ledger-url", "http://127.0.0.1:1", "--ledger-admin-token", testToken}, exitUsage, "reach the service"},
 	} {

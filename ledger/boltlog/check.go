@@ -63,7 +63,7 @@ func (c *checker) next(seq ledger.Seq, stored []byte) bool {
 	c.report.Bytes += int64(len(stored))
 	if err := c.entry(seq, stored); err != nil {
 		what := strings.TrimPrefix(err.Error(), ledger.ErrCorrupt.Error()+": ") // which is what we are here for
-		c.report.fault(Fault{seq, seq, what})
+		c.report.fault(Fault{First: seq, Last: seq, What: what, Newer: errors.Is(err, ledger.ErrNewer)})
 		c.last.hash = [32]byte{} // what was stored is unknown, so no fault of the next one
 	}
 	if seq%checkEvery == 0 {
@@ -75,7 +75,7 @@ func (c *checker) next(seq ledger.Seq, stored []byte) bool {
 
 // lost reports that the entries up to that one are not there.
 func (c *checker) lost(upto ledger.Seq, what string) {
-	c.report.fault(Fault{c.last.seq + 1, upto, what})
+	c.report.fault(Fault{First: c.last.seq + 1, Last: upto, What: what})
 	c.last = place{seq: upto}
 }
 
@@ -162,7 +162,7 @@ func (c *checker) finish() error {
 	for i := 1; i < len(c.rows); i++ {
 		if a, b := c.rows[i-1], c.rows[i]; a.digest == b.digest {
 			seq := ledger.Seq(max(a.number, b.number))
-			c.report.fault(Fault{seq, seq, fmt.Sprintf("has the key of entry %d", min(a.number, b.number))})
+			c.report.fault(Fault{First: seq, Last: seq, What: fmt.Sprintf("has the key of entry %d", min(a.number, b.number))})
 		}
 	}
 	if c.index.upto.seq > 0 {
@@ -197,7 +197,7 @@ func (c *checker) checkIndex() {
 	for _, r := range c.rows {
 		if at, ok := c.index.keys.find(r.digest); r.number <= uint64(c.index.upto.seq) && (!ok || at != r.number) {
 			seq := ledger.Seq(r.number)
-			c.report.fault(Fault{seq, seq, "is not found by its key: delete " + indexName})
+			c.report.fault(Fault{First: seq, Last: seq, What: "is not found by its key: delete " + indexName})
 			return // very likely all of it is wrong
 		}
 	}

@@ -164,12 +164,46 @@ func trimGolden(t *testing.T, dir string) {
 }
 
 func TestNewerFormat(t *testing.T) {
+	const want = "written by a newer release: format 2, this release reads up to 1"
 	dir := copied(t, golden)
+	makeNewer(t, dir, 9)
+	if _, err := boltlog.Open(dir, boltlog.Options{}); !errors.Is(err, ledger.ErrNewer) || !strings.Contains(err.Error(), want) {
+		t.Errorf("open a newer ledger: %v, want %q", err, want)
+	}
+	if r := verify(t, dir); r.Sound() || r.Newer != 1 || !strings.Contains(r.Faults[0].String(), want) {
+		t.Errorf("verify a newer ledger: %v, want %q", r.Faults, want)
+	}
+}
+
+// TestNewerEntry has the release before open a ledger in which only some
+// entries need the newer one: they are named and not served, and no damage.
+func TestNewerEntry(t *testing.T) {
+	dir := copied(t, golden)
+	makeNewer(t, dir, 5)
+	l := open(t, dir, boltlog.Options{})
+	if r, err := l.Verify(t.Context(), nil); err != nil || r.Newer != 1 || r.Faults[0].First != 5 || l.Damage() != nil {
+		t.Errorf("verify: %v, %+v; damage %v, want entry 5 to be newer, and no damage", err, r, l.Damage())
+	}
+	var last ledger.Seq
+	var ended error
+	for e, err := range l.Read(t.Context(), ledger.Cursor{}) {
+		if last, ended = max(last, e.Seq), err; err != nil {
+			break
+		}
+	}
+	if last != 4 || !errors.Is(ended, ledger.ErrNewer) {
+		t.Errorf("read to entry %d, then %v, want 4 and ErrNewer", last, ended)
+	}
+}
+
+// makeNewer has an entry say that it is of the next format.
+func makeNewer(t *testing.T, dir string, seq byte) {
+	t.Helper()
 	db, err := bbolt.Open(filepath.Join(dir, "ledger.db"), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := []byte{0, 0, 0, 0, 0, 0, 0, 9}
+	key := []byte{0, 0, 0, 0, 0, 0, 0, seq}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte("entries"))
 		stored := append([]byte{ledger.Version + 1}, b.Get(key)[1:]...)
@@ -179,12 +213,5 @@ func TestNewerFormat(t *testing.T) {
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
-	}
-	const want = "written by a newer release: format 2, this release reads up to 1"
-	if _, err := boltlog.Open(dir, boltlog.Options{}); !errors.Is(err, ledger.ErrNewer) || !strings.Contains(err.Error(), want) {
-		t.Errorf("open a newer ledger: %v, want %q", err, want)
-	}
-	if r := verify(t, dir); r.Sound() || !strings.Contains(r.Faults[0].String(), want) {
-		t.Errorf("verify a newer ledger: %v, want %q", r.Faults, want)
 	}
 }

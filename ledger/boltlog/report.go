@@ -21,6 +21,9 @@ type Report struct {
 	// and nobody knows whether it can be read.
 	Unopened ledger.Seq
 
+	// Newer are the entries that a newer release wrote, each of which is a fault.
+	Newer ledger.Seq
+
 	Faults []Fault    // what is wrong, at most maxFaults
 	More   int        // how many faults are left out
 	broken ledger.Seq // the first entry that a fault is about
@@ -42,6 +45,7 @@ const maxFaults = 100
 type Fault struct {
 	First, Last ledger.Seq // the entries it is about; zero: none, but the file
 	What        string
+	Newer       bool // written by a newer release, which can read it: no damage
 }
 
 // String says which entries, and what is wrong.
@@ -59,6 +63,9 @@ func (f Fault) String() string {
 func (r *Report) Sound() bool { return len(r.Faults) == 0 }
 
 func (r *Report) fault(f Fault) {
+	if f.Newer {
+		r.Newer++
+	}
 	if f.First > 0 && (r.broken == 0 || f.First < r.broken) {
 		r.broken = f.First
 	}

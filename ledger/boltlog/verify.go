@@ -196,7 +196,7 @@ func (c *checker) pair(p pair) bool {
 // From the first entry that it finds damaged on, nothing new is taken (P9).
 func (l *Log) Verify(ctx context.Context, progress func(done, total ledger.Seq)) (Report, error) {
 	r, err := l.verify(ctx, progress)
-	if i := slices.IndexFunc(r.Faults, func(f Fault) bool { return f.First > 0 }); i >= 0 {
+	if i := slices.IndexFunc(r.Faults, func(f Fault) bool { return f.First > 0 && !f.Newer }); i >= 0 {
 		l.found(fmt.Errorf("%w: %s", ledger.ErrCorrupt, r.Faults[i]))
 	}
 	return r, err
