@@ -30,6 +30,8 @@ func countQuarantined(cause string) {
 	metrics.GetOrCreateCounter(fmt.Sprintf(`ghl_ledger_quarantined_total{cause=%q}`, cause)).Inc()
 }
 
+func countConflict() { metrics.GetOrCreateCounter(`ghl_ledger_conflicts_total`).Inc() }
+
 func countPanic() { metrics.GetOrCreateCounter(`ghl_ledger_panics_total`).Inc() }
 
 func countRefusedConnection() {
@@ -40,10 +42,10 @@ func countRefusedConnection() {
 // must be there before the first fault, or its first one is missed.
 func beginCounting() {
 	metrics.ExposeMetadata(true)
-	for _, name := range []string{"ghl_ledger_panics_total", "ghl_ledger_connections_refused_total"} {
+	for _, name := range []string{"ghl_ledger_panics_total", "ghl_ledger_connections_refused_total", "ghl_ledger_conflicts_total"} {
 		metrics.GetOrCreateCounter(name)
 	}
-	for _, result := range []string{"received", "duplicate", "quarantined", "unauthorized", unstored.Code} {
+	for _, result := range []string{"received", "duplicate", "conflict", "unknown", "quarantined", "unauthorized", unstored.Code} {
 		metrics.GetOrCreateCounter(fmt.Sprintf(`ghl_ledger_webhooks_total{result=%q}`, result))
 	}
 	for _, cause := range []string{causeMalformed, causeApp, causeLocation, causeOld} {

@@ -11,9 +11,10 @@ import (
 // dashboard. One that is not here fails TestMetrics.
 var families = map[string]string{
 	"ghl_ledger_http_requests_total":            "Requests answered, by listener, route pattern and status.",
-	"ghl_ledger_webhooks_total":                 "Webhooks answered, by what became of them: received, duplicate, quarantined, or the code of the refusal.",
+	"ghl_ledger_webhooks_total":                 "Webhooks answered, by what became of them: received, duplicate, conflict, unknown (a type that nothing handles), quarantined, or the code of the refusal.",
 	"ghl_ledger_webhook_seconds":                "From a webhook's first byte to its answer, flushes included.",
 	"ghl_ledger_quarantined_total":              "Authentic deliveries kept apart, by cause.",
+	"ghl_ledger_conflicts_total":                "Events whose sender's id had come before with another body, kept as entries of their own.",
 	"ghl_ledger_connections_refused_total":      "Connections closed because their address held too many.",
 	"ghl_ledger_panics_total":                   "Requests whose handler panicked, and bodies whose reading did.",
 	"ghl_ledger_head_seq":                       "Sequence number of the newest entry.",

@@ -101,7 +101,7 @@ func TestMalformedShare(t *testing.T) {
 func TestPanicOfParse(t *testing.T) {
 	t.Cleanup(handlers.SetParse(func(body []byte, _ string) (ghl.Event, error) { panic("at " + string(body)) }))
 	d := open(t)
-	before := panicsCounted(d)
+	before := d.counted("ghl_ledger_panics_total")
 	if got := d.signed("poison"); got.status != 400 || !slices.Equal(d.kinds(), []string{"event.quarantined"}) {
 		t.Errorf("%d %s, ledger holds %v", got.status, got.text, d.kinds())
 	}
@@ -109,14 +109,15 @@ func TestPanicOfParse(t *testing.T) {
 	if !strings.Contains(logs, `"level":"ERROR"`) || !strings.Contains(logs, "TestPanicOfParse") || strings.Contains(logs, "poison") {
 		t.Errorf("log: %s", logs)
 	}
-	if after := panicsCounted(d); after == before {
+	if after := d.counted("ghl_ledger_panics_total"); after == before {
 		t.Errorf("the metric stayed %q", after)
 	}
 }
 
-func panicsCounted(d *door) string {
+// counted is the line of a metric.
+func (d *door) counted(metric string) string {
 	for line := range strings.Lines(d.get("/metrics").text) {
-		if strings.HasPrefix(line, "ghl_ledger_panics_total") {
+		if strings.HasPrefix(line, metric) {
 			return line
 		}
 	}

@@ -1,6 +1,9 @@
 package handlers
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
@@ -48,4 +51,17 @@ func (a received) result(ev ghl.Event) string {
 		return "unknown"
 	}
 	return "received"
+}
+
+// keepConflict gives d, whose sender's id first came with another body, an entry
+// of its own, and has a person look: one of the two is not what the sender meant.
+func (d Deps) keepConflict(ctx context.Context, first ledger.Entry, ev ghl.Event, own ledger.Draft) (ledger.Appended, error) {
+	own.Key, own.Meta.Conflict = ghl.ConflictKey(ev, own.Body), true
+	got, err := d.append(ctx, own)
+	if err == nil && got.Added {
+		countConflict()
+		d.Alert("conflict", fmt.Sprintf("two deliveries with one webhookId and different bodies, both kept: compare `ghl-ledger events show %s` and %s",
+			ledger.FormatID(first.ID), ledger.FormatID(got.Entry.ID)))
+	}
+	return got, err
 }

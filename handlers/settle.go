@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/julienschmidt/httprouter"
 )
@@ -204,9 +203,7 @@ func (a *api) ownConflicts(r *http.Request, got []ledger.Appended, events []ledg
 			continue
 		}
 		ev, _ := parse(events[i].Body, events[i].Meta.Type) // it was read before
-		d := events[i]
-		d.Key, d.Meta.Conflict = ghl.ConflictKey(ev, d.Body), true
-		if got[i], err = a.append(r.Context(), d); err != nil {
+		if got[i], err = a.keepConflict(r.Context(), g.Entry, ev, events[i]); err != nil {
 			return err
 		}
 	}

@@ -274,8 +274,7 @@ func (h *webhooks) keep(ctx context.Context, del *delivery) (received, error) {
 		return received{}, err
 	}
 	if !got.Added && !got.Entry.Erased && !bytes.Equal(got.Entry.Body, del.body) {
-		d.Key, d.Meta.Conflict = ghl.ConflictKey(del.event, del.body), true
-		if got, err = h.append(ctx, d); err != nil {
+		if got, err = h.keepConflict(ctx, got.Entry, del.event, d); err != nil {
 			return received{}, err
 		}
 	}

@@ -104,7 +104,11 @@ func TestSameDeliveryAgain(t *testing.T) {
 }
 
 func TestIDWithAnotherBody(t *testing.T) {
-	d := open(t)
+	var told []string
+	d := open(t, func(deps *handlers.Deps) {
+		deps.Alert = func(kind, text string) { told = append(told, kind+": "+text) }
+	})
+	before := d.counted("ghl_ledger_conflicts_total")
 	body := `{"type":"contact.created","webhookId":"w1","data":{"contact_id":"c","first_name":"A"}}`
 	other := strings.Replace(body, `"A"`, `"B"`, 1)
 	for i, tt := range []struct {
@@ -119,6 +123,12 @@ func TestIDWithAnotherBody(t *testing.T) {
 	es := d.entries()
 	if len(es) != 2 || es[0].Meta.Conflict || !es[1].Meta.Conflict {
 		t.Errorf("entries %v, want the second marked as conflict", d.kinds())
+	}
+	if len(told) != 1 || !strings.HasPrefix(told[0], "conflict: ") || !strings.Contains(told[0], ledger.FormatID(es[0].ID)) || !strings.Contains(told[0], ledger.FormatID(es[1].ID)) {
+		t.Errorf("alerted %q, want the two entries to be named once", told)
+	}
+	if after := d.counted("ghl_ledger_conflicts_total"); after == before || before == "" {
+		t.Errorf("the metric was %q and is %q, want one more", before, after)
 	}
 }
 
