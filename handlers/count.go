@@ -83,7 +83,7 @@ func (a *api) writeLedgerMetrics(r *http.Request, w io.Writer) {
 		return // readyz says why
 	}
 	metrics.WriteGaugeUint64(w, "ghl_ledger_head_seq", uint64(head.Seq))
-	causes, _ := a.Unready(r.Context())
+	causes, _ := a.unready(r.Context())
 	metrics.WriteGaugeUint64(w, "ghl_ledger_ready", oneIf(len(causes) == 0))
 	metrics.WriteGaugeUint64(w, "ghl_ledger_draining", oneIf(a.Draining()))
 }

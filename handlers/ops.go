@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -12,10 +13,7 @@ type ops struct{ Deps }
 
 // verify says whether webhooks would be taken now.
 func (o *ops) verify(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
-	causes, _ := o.Unready(r.Context())
-	if o.Draining() {
-		causes = append(causes, "shutting down")
-	}
+	causes, _ := o.unready(r.Context())
 	if len(causes) > 0 {
 		return &Problem{Status: 429, Short: "Cannot store now", Code: "not_ready", Message: causes[0],
 			RetryAfter: 30 * time.Second, Data: map[string]any{"causes": causes}}
@@ -30,6 +28,15 @@ type verifyAnswer struct {
 	Version string `json:"version"`
 }
 
+// unready is Unready, and that the service is about to end.
+func (d Deps) unready(ctx context.Context) (causes, warnings []string) {
+	causes, warnings = d.Unready(ctx)
+	if d.Draining() {
+		causes = append(causes, "shutting down")
+	}
+	return causes, warnings
+}
+
 // health says how the last hour's webhooks fared.
 func (o *ops) health(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	hour, err := o.Health.Health(r.Context(), o.Now())
@@ -37,7 +44,7 @@ func (o *ops) health(w http.ResponseWriter, r *http.Request, _ httprouter.Params
 		return err
 	}
 	answer := healthOf(hour)
-	if answer.Causes, _ = o.Unready(r.Context()); len(answer.Causes) > 0 {
+	if answer.Causes, _ = o.unready(r.Context()); len(answer.Causes) > 0 {
 		answer.Status = "degraded" // that nothing failed in the last hour may be since nothing was taken
 	}
 	writeJSON(w, http.StatusOK, answer)
@@ -88,10 +95,7 @@ type readyAnswer struct {
 
 // ready says whether events can be appended, and if not, why.
 func (o *ops) ready(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
-	causes, warnings := o.Unready(r.Context())
-	if o.Draining() {
-		causes = append(causes, "shutting down")
-	}
+	causes, warnings := o.unready(r.Context())
 	answer := readyAnswer{Status: "ready", Causes: orEmpty(causes), Warnings: orEmpty(warnings)}
 	status := http.StatusOK
 	if len(causes) > 0 {

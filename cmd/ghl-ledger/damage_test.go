@@ -53,6 +53,8 @@ func TestDamageFound(t *testing.T) {
 	}
 	var alerts struct{ Data []handlers.Raised }
 	p.get("/api/v1/alerts", &alerts)
+	var stands map[string]any
+	p.get("/api/v1/ledger", &stands)
 	log, err := os.ReadFile(p.log.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +73,7 @@ func TestDamageFound(t *testing.T) {
 	}
 	for where, text := range map[string]string{
 		"readyz": ask("/readyz"), "health": ask("/webhooks/ghl/health"), "verify": ask("/webhooks/ghl/verify"),
-		"alerts": fmt.Sprint(alerts.Data), "log": string(log),
+		"alerts": fmt.Sprint(alerts.Data), "log": string(log), "ledger": fmt.Sprint(stands),
 	} {
 		if !strings.Contains(text, entry) || where == "health" && strings.Contains(text, "healthy") {
 			t.Errorf("%s does not name %s: %s", where, entry, text)

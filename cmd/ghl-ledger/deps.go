@@ -69,22 +69,24 @@ type storageView struct {
 	Commits       uint64  `json:"commits"`         // since the start
 	WaitingDrafts int64   `json:"waiting_drafts"`
 	OldestReader  float64 `json:"oldest_reader_seconds"`
+	Damage        string  `json:"damage,omitempty"` // the first entry that was found damaged
 }
 
 func (s *service) storage() any {
 	st := s.ledger.Stats()
-	return storageView{
+	v := storageView{
 		FreeBytes: st.Free, EntryBytes: float64(st.Bytes) / float64(max(st.Head.Seq, 1)),
 		Commits: st.Commits, WaitingDrafts: st.Waiting, OldestReader: st.OldestReader.Seconds(),
 	}
+	if damage := s.ledger.Damage(); damage != nil {
+		v.Damage = damage.Error()
+	}
+	return v
 }
 
 // unready says why nothing can be appended, and what an operator should know.
 func (s *service) unready(context.Context) (causes, warnings []string) {
 	causes, warnings = s.storageCauses(), s.viewWarnings()
-	if s.draining.Load() {
-		causes = append(causes, "the service is ending")
-	}
 	if w := s.learning.Warning(); w != "" {
 		warnings = append(warnings, w)
 	}
