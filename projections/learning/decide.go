@@ -3,6 +3,7 @@ package learning
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
@@ -34,7 +35,7 @@ func (l *Loop) MayPromote(id, reason string) error {
 		return err
 	case info.Status == projections.ModelServing:
 		return fmt.Errorf("%w: %s serves already", projections.ErrModelState, id)
-	case reason == "" && info.Kind != scoring.KindPoints && !cardOf(info).Promote:
+	case strings.TrimSpace(reason) == "" && info.Kind != scoring.KindPoints && !cardOf(info).Promote:
 		return projections.ErrGateClosed
 	}
 	return nil

@@ -235,8 +235,10 @@ func TestClosedGate(t *testing.T) {
 		if run.Promoted || o.inForce() != scoring.BuiltIn().ID() || run.Verdict == "" {
 			t.Fatalf("trained on noise: %+v", run)
 		}
-		if err := o.loop.Promote(t.Context(), run.ModelID, learning.Word{By: projections.ByPerson}); !errors.Is(err, projections.ErrGateClosed) {
-			t.Errorf("promoted without a reason: %v", err)
+		for _, reason := range []string{"", " \t"} {
+			if err := o.loop.Promote(t.Context(), run.ModelID, learning.Word{By: projections.ByPerson, Reason: reason}); !errors.Is(err, projections.ErrGateClosed) {
+				t.Errorf("promoted for the reason %q: %v", reason, err)
+			}
 		}
 		if err := o.loop.Promote(t.Context(), run.ModelID, learning.Word{By: projections.ByPerson, Reason: "we try it"}); err != nil || o.inForce() != run.ModelID {
 			t.Errorf("promoted with a reason: %v; in force %s", err, o.inForce())
