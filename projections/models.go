@@ -71,7 +71,7 @@ const ModelsName = "models"
 func (Models) Name() string { return ModelsName }
 
 // Version implements Projection.
-func (Models) Version() int { return 1 }
+func (Models) Version() int { return 2 }
 
 // modelRow is what the view keeps of a model.
 type modelRow struct {
@@ -207,6 +207,9 @@ func (f modelFold) decided(d ModelDecision) error {
 	}
 	switch f.e.Kind {
 	case KindModelRejected:
+		if d.ModelID == f.reigning(f.e.Seq) || d.ModelID == f.foretelling(f.e.Seq) {
+			return nil // a training came to it again: it serves for the reason that it had
+		}
 		return f.mark(d.ModelID, ModelRejected, d)
 	case KindModelPromoted:
 		if d.By == ByCardFile {

@@ -45,6 +45,7 @@ type trainingRun struct {
 	Ended    *time.Time          `json:"ended_at"`
 	ModelID  string              `json:"model_id"`
 	Promoted bool                `json:"promoted"`
+	Serves   bool                `json:"serves"`
 	Verdict  string              `json:"verdict"`
 	Card     *training.ModelCard `json:"card"`
 	Watched  *training.Watched   `json:"watched"`
@@ -69,15 +70,19 @@ func (c *modelTrainCmd) Run(ctx context.Context, con *console) error {
 		_, err = fmt.Fprintf(con.out, "no model yet: %s\n", run.Verdict)
 		return err
 	}
-	verdict := "does not serve"
-	if run.Promoted {
-		verdict = "serves"
-	}
-	if c.DryRun {
-		verdict = "was trained for a look, and is not kept"
-	}
-	_, err = fmt.Fprintf(con.out, "%s\n%s %s: %s\n", printableLines(run.Card.Markdown()), run.ModelID, verdict, run.Verdict)
+	_, err = fmt.Fprintf(con.out, "%s\n%s %s: %s\n", printableLines(run.Card.Markdown()), run.ModelID, c.fate(run), printable(run.Verdict))
 	return err
+}
+
+// fate is what became of the model of a run.
+func (c *modelTrainCmd) fate(run trainingRun) string {
+	switch {
+	case run.Serves:
+		return "serves"
+	case c.DryRun:
+		return "was trained for a look, and is not kept"
+	}
+	return "does not serve"
 }
 
 // follow starts a run and waits for its end.

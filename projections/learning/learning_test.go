@@ -196,13 +196,18 @@ func TestTrainPromoteRollBack(t *testing.T) {
 		if got := fmt.Sprint(o.kinds()); got != "[model.trained model.promoted]" {
 			t.Errorf("entries %s", got)
 		}
+		again := o.train(learning.Order{Why: "once more"})
+		if info, err := o.models.Get(run.ModelID); again.ModelID != run.ModelID || again.Promoted || !again.Serves ||
+			!strings.Contains(again.Verdict, "serves already") || err != nil || info.Reason != run.Verdict || info.Status != projections.ModelServing {
+			t.Errorf("trained on the same rows: %+v; the model is %+v, %v", again, info, err)
+		}
 		before, err := o.models.InForce(1 << 40)
 		if err != nil {
 			t.Fatal(err)
 		}
 		o.reopen()
-		if again := o.inForce(); again != run.ModelID {
-			t.Errorf("with the views deleted %s is in force, want %s", again, run.ModelID)
+		if got := o.inForce(); got != run.ModelID {
+			t.Errorf("with the views deleted %s is in force, want %s", got, run.ModelID)
 		}
 		after, err := o.models.InForce(1 << 40)
 		if err != nil {

@@ -42,6 +42,7 @@ type Order struct {
 type Trained struct {
 	ModelID  string              `json:"model_id"`
 	Promoted bool                `json:"promoted"`
+	Serves   bool                `json:"serves"`  // by this, or because a training came to the model in force again
 	Verdict  string              `json:"verdict"` // as a person says it
 	Card     *training.ModelCard `json:"card"`
 	Watched  *training.Watched   `json:"watched"` // the model that served; null if none was looked at
@@ -94,13 +95,20 @@ func (l *Loop) train(ctx context.Context, t Trained, rows []training.Row, o Orde
 	if err != nil {
 		return t, err
 	}
-	t.ModelID, t.Promoted, t.Card = r.Model.ID(), r.Promote && !o.DryRun, &r.Card
-	t.Verdict = verdict(r.Card, r.Promote)
+	t.ModelID, t.Card, t.Verdict = r.Model.ID(), &r.Card, verdict(r.Card, r.Promote)
+	if task.Serving != nil && task.Serving.ID() == t.ModelID {
+		t.Serves, t.Verdict, r.Promote = true, sameAgain, false
+	}
 	if o.DryRun {
 		return t, nil
 	}
+	t.Promoted, t.Serves = r.Promote, t.Serves || r.Promote
 	return t, l.record(ctx, r, t.Verdict, o)
 }
+
+// sameAgain is the verdict on a model that is in force already: no rows came
+// that change it, and the gate cannot find it better than itself.
+const sameAgain = "it is the model that serves already: there is nothing new to learn from"
 
 // record appends a model and the gate's decision, both or none.
 func (l *Loop) record(ctx context.Context, r training.Result, why string, o Order) error {
