@@ -78,7 +78,7 @@ func (c *modelListCmd) Run(ctx context.Context, con *console) error {
 	if err := c.get(ctx, "funnel", nil, &f); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(con.out, "\nNo learned model yet: the points card scores. From 50 outcomes, 20 won and 20 lost, points get a\nprobability; from 400 a model is learned. You have %d won and %d lost.\n", f.Total.Deals.Won, f.Total.Deals.Lost)
+	_, err = fmt.Fprintf(con.out, "\nNo learned model yet: the points card scores. From 50 outcomes, 20 won and 20 not, points get a\nprobability; from 200, 40 of each, a model is learned. A lead counts when its 90 days are over. You have %d won and %d lost.\n", f.Total.Deals.Won, f.Total.Deals.Lost)
 	return err
 }
 

@@ -75,6 +75,14 @@ type modelCard struct {
 	Limits []string `json:"known_limits"`
 }
 
+// Came is what became of a lead of which the target came true.
+func (c modelCard) Came() string {
+	if strings.HasPrefix(c.Target, "lost") {
+		return "lost or silent"
+	}
+	return "won"
+}
+
 type modelBin struct {
 	Predicted, Seen float64
 	Rows            int

@@ -77,7 +77,7 @@ func TestModelPages(t *testing.T) {
 func TestNoModelYet(t *testing.T) {
 	b := open(t, time.Now)
 	b.signIn(token)
-	if _, body := b.get("/console/models"); !strings.Contains(body, "No learned model yet: the points card scores. From 50 outcomes, 20 won and 20 lost") {
+	if _, body := b.get("/console/models"); !strings.Contains(body, "No learned model yet: the points card scores. From 50 outcomes, 20 won and 20 not") {
 		t.Errorf("the page of models: %s", body)
 	}
 }

@@ -134,6 +134,9 @@ func (l *Loop) record(ctx context.Context, r training.Result, why string, o Orde
 // verdict says what the gate said.
 func verdict(c training.ModelCard, promote bool) string {
 	if promote {
+		if c.Unknown() {
+			return "better than what serves, but its author may have learned from the same leads"
+		}
 		return "better than what served, on leads that it had not seen"
 	}
 	for _, k := range c.Checks {
@@ -202,12 +205,25 @@ func (l *Loop) evaluate(o Order, rows []training.Row) (Trained, error) {
 		return Trained{}, err
 	}
 	task := training.Task{Target: o.Target, Rows: rows, Now: o.at, Serving: serving, Card: m.Card, Waived: o.Waived, AcceptTiers: true}
-	card, err := training.Evaluate(task, m, cardOf(info).To)
+	card, err := training.Evaluate(task, m, cardOf(info))
 	if err != nil {
 		return Trained{}, err
 	}
-	w := training.Watch(m, cardOf(info).To, rows, o.at)
-	return Trained{ModelID: m.ID(), Verdict: verdict(card, card.Promote), Card: &card, Watched: &w}, nil
+	t := Trained{ModelID: m.ID(), Serves: info.Status == projections.ModelServing, Verdict: verdict(card, card.Promote), Card: &card}
+	if m.Kind != scoring.KindPoints { // points say no probability that could turn out wrong
+		w := training.Watch(m, unseenFrom(cardOf(info)), rows, o.at)
+		t.Watched = &w
+	}
+	return t, nil
+}
+
+// unseenFrom is the time from which a model has certainly seen no lead: of one
+// that somebody brought, when it came.
+func unseenFrom(c training.ModelCard) time.Time {
+	if c.Unknown() {
+		return c.TrainedAt
+	}
+	return c.To
 }
 
 // lookAfter looks at the model that serves and, if it no longer does what it
@@ -217,7 +233,7 @@ func (l *Loop) lookAfter(ctx context.Context, rows []training.Row, o Order) (*tr
 	if err != nil || m == nil || m.Kind == scoring.KindPoints {
 		return nil, err
 	}
-	w := training.Watch(m, card.To, rows, o.at)
+	w := training.Watch(m, unseenFrom(card), rows, o.at)
 	if len(w.Alarms) == 0 {
 		return &w, nil
 	}
@@ -237,7 +253,7 @@ func (l *Loop) lookAfter(ctx context.Context, rows []training.Row, o Order) (*tr
 // cardOfImported is what is known of a model that somebody brings.
 func cardOfImported(m *scoring.Model, at time.Time) training.ModelCard {
 	return training.ModelCard{
-		ModelID: m.ID(), Kind: m.Kind, Target: "as its author says", FeatureSet: m.FeatureSet, TrainedAt: at.UTC(),
+		ModelID: m.ID(), Kind: m.Kind, Target: training.Target(m.Target).String(), FeatureSet: m.FeatureSet, TrainedAt: at.UTC(),
 		Limits: []string{"It was trained elsewhere: it passed its own self-tests, and no gate of ours."},
 	}
 }

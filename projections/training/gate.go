@@ -117,7 +117,7 @@ func (t *trial) learnedChecks() []Check {
 	ece, slope := ECE(t.judged), Slope(t.judged)
 	checks := []Check{
 		check("enough that it has not seen", won+lost >= heldLeads && min(won, lost) >= heldRarer,
-			"200 leads, 20 won and 20 not", "%d, %d and %d", won+lost, won, lost),
+			fmt.Sprintf("200 leads, 20 %s and 20 not", t.Target.came()), "%d, %d and %d", won+lost, won, lost),
 		check("better than the model that serves", overServing >= surely, "in 90 % of the draws", "%.1f %%", 100*overServing),
 		check("better than calibrated points", overPoints >= surely, "in 90 % of the draws", "%.1f %%", 100*overPoints),
 		check("its order is no worse", auc >= before-aucSlack, fmt.Sprintf("AUC %.3f or more", before-aucSlack), "%.3f", auc),

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
@@ -72,10 +71,16 @@ type FeatureWeight struct {
 }
 
 // limits are what no figure of a card shows.
-var limits = []string{
-	"It knows the leads of this office alone; a new source or market is not in it.",
-	"What agents do because of a score changes what becomes of the lead.",
-	"A lead that is won later than 90 days after a row counts as not won in that row.",
+func (t Target) limits() []string {
+	late := "A lead that is won later than 90 days after a row counts as not won in that row."
+	if t == Churn {
+		late = "A lead that comes back later than 60 days after a row counts as silent in that row."
+	}
+	return []string{
+		"It knows the leads of this office alone; a new source or market is not in it.",
+		"What agents do because of a score changes what becomes of the lead.",
+		late,
+	}
 }
 
 // result makes the card of a trial and the verdict.
@@ -94,7 +99,7 @@ func (t *trial) result(checks []Check) Result {
 		Bins: Bins(t.judged), Lift: round4(lift), Capture: round4(capture), Tiers: t.tierSlices(), Slices: t.sourceSlices(),
 		Points:  Compared{t.points.ID(), round4(AUC(t.byPoints)), round4(LogLoss(t.byPoints))},
 		Serving: Compared{servingID(t.Serving), round4(AUC(t.serve)), round4(LogLoss(t.serve))},
-		Weights: weightsOf(t.candidate), Leaks: t.leaks, Checks: checks, Promote: promote, Limits: limits,
+		Weights: weightsOf(t.candidate), Leaks: t.leaks, Checks: checks, Promote: promote, Limits: t.Target.limits(),
 	}
 	c.From, c.To = span(t.train.rows)
 	return Result{Model: t.candidate, Card: c, Promote: promote}
@@ -166,42 +171,3 @@ func sliceOf(name string, list []Judged) Slice {
 }
 
 func round4(x float64) float64 { return math.Round(x*1e4) / 1e4 }
-
-// Markdown is the card for people to read.
-func (c ModelCard) Markdown() string {
-	var b strings.Builder
-	verdict := "not promoted"
-	if c.Promote {
-		verdict = "promoted"
-	}
-	fmt.Fprintf(&b, "# Model %s: %s\n\n%s, of %s, features %s, trained %s.\n\n", c.ModelID, verdict, c.Kind, c.Target, c.FeatureSet, c.TrainedAt.Format(time.DateOnly))
-	fmt.Fprintf(&b, "Trained on %d rows of %d leads (%d won), %s to %s; tried on %d later leads (%d won).\n\n",
-		c.Rows, c.Leads, c.Won, c.From.Format(time.DateOnly), c.To.Format(time.DateOnly), c.HeldLeads, c.HeldWon)
-	fmt.Fprintf(&b, "| | this model | calibrated points | serving |\n|---|---|---|---|\n| AUC | %.3f (%.3f to %.3f) | %.3f | %.3f |\n| log loss | %.4f | %.4f | %.4f |\n\n",
-		c.AUC, c.AUCLow, c.AUCHigh, c.Points.AUC, c.Serving.AUC, c.LogLoss, c.Points.LogLoss, c.Serving.LogLoss)
-	fmt.Fprintf(&b, "Brier %.4f, ECE %.4f, slope %.2f; the best tenth has %.1f times the wins, %.0f %% of all.\n\n## The gate\n\n", c.Brier, c.ECE, c.Slope, c.Lift, 100*c.Capture)
-	for _, k := range c.Checks {
-		mark := "x"
-		if !k.OK {
-			mark = " "
-		}
-		fmt.Fprintf(&b, "- [%s] %s: %s (want %s)\n", mark, k.Name, k.Got, k.Want)
-	}
-	b.WriteString("\n## Said and seen\n\n| predicted | seen | rows |\n|---|---|---|\n")
-	for _, bin := range c.Bins {
-		fmt.Fprintf(&b, "| %.3f | %.3f | %d |\n", bin.Predicted, bin.Seen, bin.Rows)
-	}
-	b.WriteString("\n## Tiers and sources\n\n| | rows | predicted | seen | log loss |\n|---|---|---|---|---|\n")
-	for _, s := range slices.Concat(c.Tiers, c.Slices) {
-		fmt.Fprintf(&b, "| %s | %d | %.3f | %.3f | %.4f |\n", s.Name, s.Rows, s.Predicted, s.Seen, s.LogLoss)
-	}
-	b.WriteString("\n## Weights, in points for a standard deviation\n\n")
-	for _, w := range c.Weights {
-		fmt.Fprintf(&b, "- %s %+.1f\n", w.Name, w.Points)
-	}
-	b.WriteString("\n## Known limits\n\n")
-	for _, l := range c.Limits {
-		fmt.Fprintf(&b, "- %s\n", l)
-	}
-	return b.String()
-}

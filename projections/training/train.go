@@ -37,12 +37,16 @@ type Result struct {
 	Refused *Result // the learned model that the gate refused, where this is points calibrated instead
 }
 
-// TooFewError says what is missing for a model.
-type TooFewError struct{ Leads, Won, Lost int }
+// TooFewError says what is missing for a model. Leads count whose outcome is
+// known and whose 90 days are over; of Churn, Won is who was lost or silent.
+type TooFewError struct {
+	Target           Target
+	Leads, Won, Lost int
+}
 
 func (e *TooFewError) Error() string {
-	return fmt.Sprintf("%d leads with a known outcome, %d won and %d not: want %d, and %d of each; until then the points card scores",
-		e.Leads, e.Won, e.Lost, plattLeads, plattRarer)
+	return fmt.Sprintf("%d leads with a known outcome and their 90 days over, %d %s and %d not: want %d, and %d of each; until then the points card scores",
+		e.Leads, e.Won, e.Target.came(), e.Lost, plattLeads, plattRarer)
 }
 
 // Train trains the best kind of model that there is enough to learn for, and
@@ -53,7 +57,7 @@ func Train(t Task) (Result, error) {
 	leads := leadsOf(rows)
 	won, lost := wins(leads)
 	if len(leads) < plattLeads || min(won, lost) < plattRarer {
-		return Result{}, &TooFewError{len(leads), won, lost}
+		return Result{}, &TooFewError{t.Target, len(leads), won, lost}
 	}
 	if len(leads) < learnLeads || min(won, lost) < learnRarer {
 		return t.calibrated(rows)
@@ -66,7 +70,7 @@ func Train(t Task) (Result, error) {
 	if err != nil || !points.Promote {
 		return learned, err
 	}
-	points.Card.Limits = append(slices.Clone(limits), "A learned model was tried, too, and refused: "+learned.Card.refusal())
+	points.Card.Limits = append(slices.Clone(points.Card.Limits), "A learned model was tried, too, and refused: "+learned.Card.refusal())
 	points.Refused = &learned
 	return points, nil
 }
@@ -86,7 +90,7 @@ func Calibrated(t Task) (*scoring.Model, error) {
 	rows := ripe(t.Rows, t.Now)
 	leads := leadsOf(rows)
 	if won, lost := wins(leads); len(leads) < plattLeads || min(won, lost) < plattRarer {
-		return nil, &TooFewError{len(leads), won, lost}
+		return nil, &TooFewError{t.Target, len(leads), won, lost}
 	}
 	return t.calibrate(newSet(rows))
 }
