@@ -27,8 +27,8 @@ type eventFilter struct {
 	Kind     string `param:"kind" help:"Kinds, comma-separated; message.* is every kind that begins so."`
 	Contact  string `name:"contact-id" param:"contact_id" help:"Of this contact."`
 	Location string `name:"location-id" param:"location_id" help:"Of this location."`
-	Since    string `param:"since" placeholder:"TIME" help:"From then on; a time like 2026-01-31T15:04:05Z, or an event's id."`
-	Until    string `param:"until" placeholder:"TIME" help:"Up to then."`
+	Since    When   `param:"since" placeholder:"TIME" help:"From then on: 24h ago, 2026-01-31, 2026-01-31T15:04:05Z, or an event's id."`
+	Until    When   `param:"until" placeholder:"TIME" help:"Up to then."`
 	Query    string `name:"q" param:"q" placeholder:"TEXT" help:"That contain this text."`
 }
 
@@ -54,7 +54,7 @@ type eventsListCmd struct {
 func (eventsListCmd) Help() string {
 	return `Examples:
   ghl-ledger events list --contact-id contact_1       what happened with a contact
-  ghl-ledger events list --kind 'message.*' --since 2026-01-31
+  ghl-ledger events list --kind 'message.*' --since 24h
   ghl-ledger events list --kind effect.dead --limit 0 --output json | jq -r '.data[].id'`
 }
 

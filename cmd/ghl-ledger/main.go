@@ -97,8 +97,11 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errw io
 	if err != nil {
 		return complain(errw, err)
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "--version": // what people try first
+		args = append([]string{"version"}, args[1:]...)
 	}
 	k, err := parser.Parse(args)
 	if err != nil {

@@ -31,8 +31,8 @@ type quarantineFilter struct {
 	Type     string `param:"type" json:"type,omitempty" help:"Of this type of event, as far as it could be read."`
 	Location string `name:"location-id" param:"location_id" json:"location_id,omitempty" help:"Of this location."`
 	Contact  string `name:"contact-id" param:"contact_id" json:"contact_id,omitempty" help:"Of this contact."`
-	Since    string `param:"since" json:"since,omitempty" placeholder:"TIME" help:"From then on."`
-	Until    string `param:"until" json:"until,omitempty" placeholder:"TIME" help:"Up to then."`
+	Since    When   `param:"since" json:"since,omitempty" placeholder:"TIME" help:"From then on."`
+	Until    When   `param:"until" json:"until,omitempty" placeholder:"TIME" help:"Up to then."`
 }
 
 // Help is what quarantine list --help says beside its flags.

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger"
 )
 
 // Rate is so many in so long: 100/10s. Zero is no limit.
@@ -68,4 +70,23 @@ func (s Size) String() string {
 		}
 	}
 	return fmt.Sprintf("%dB", int64(s))
+}
+
+// When is a place in the ledger as the API takes it: a time, or an event's id.
+type When string
+
+// UnmarshalText reads those, and 24h, which is so long ago.
+func (w *When) UnmarshalText(b []byte) error {
+	text := string(b)
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		*w = When(time.Now().Add(-d).UTC().Format(time.RFC3339Nano))
+		return nil
+	}
+	day, _, _ := strings.Cut(text, "T")
+	_, notDay := time.Parse(time.DateOnly, day)
+	if _, notID := ledger.ParseID(text); notDay != nil && notID != nil {
+		return fmt.Errorf("%q: want 24h, 2026-01-31, 2026-01-31T15:04:05Z or an event's id", printable(text))
+	}
+	*w = When(text)
+	return nil
 }
