@@ -64,10 +64,11 @@ type Deps struct {
 	Health      Health // nil: counted from the ledger
 	Leads       projections.LeadsView
 	Effects     outbox.PendingView
-	Mode        outbox.Mode           // what becomes of effects; Live where empty
-	Acts        outbox.Acts           // what people do to effects
-	Tasks       *outbox.Tasks         // many effects at once
-	Resting     func() []outbox.Break // locations that GoHighLevel does not answer for; may be nil
+	Mode        outbox.Mode                // what becomes of effects; Live where empty
+	Acts        outbox.Acts                // what people do to effects
+	Tasks       *outbox.Tasks              // many effects at once
+	HasKey      func(location string) bool // whether GoHighLevel can be called for it; nil: always
+	Resting     func() []outbox.Break      // locations that GoHighLevel does not answer for; may be nil
 	Outcomes    projections.OutcomesView
 	Metrics     projections.MetricsView
 	Projections Projections // the views' runner

@@ -19,6 +19,24 @@ type senderView struct {
 	outbox.Stats
 	AgeSeconds float64        `json:"oldest_pending_age_seconds"` // 0 when nothing is pending
 	Resting    []outbox.Break `json:"resting"`                    // GoHighLevel does not answer there
+	Keyless    []string       `json:"keyless"`                    // locations without GHL_API_KEY: what is for them is held
+	NoKey      bool           `json:"no_key"`                     // there is none at all
+}
+
+// keyless are the locations that nothing can be sent to, and whether all are.
+func (d Deps) keyless() (locations []string, all bool) {
+	if d.HasKey == nil {
+		return nil, false
+	}
+	for _, location := range d.Locations {
+		if !d.HasKey(location) {
+			locations = append(locations, location)
+		}
+	}
+	if len(d.Locations) == 0 {
+		return nil, !d.HasKey("")
+	}
+	return locations, len(locations) == len(d.Locations)
 }
 
 // sender shows what is paused or held, and how much waits for how long.
@@ -37,6 +55,8 @@ func (a *api) sender(*http.Request, httprouter.Params) (any, error) {
 	if v.Stats, err = a.Effects.Stats(); err != nil {
 		return nil, err
 	}
+	v.Keyless, v.NoKey = a.keyless()
+	v.Keyless = orEmpty(v.Keyless)
 	v.Holds, v.Locations = orEmpty(v.Holds), orEmpty(v.Locations)
 	v.AgeSeconds = v.Age(a.Now()).Seconds()
 	if a.Resting != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -208,6 +209,24 @@ func TestBacklog(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("metrics have no %s", want)
+		}
+	}
+}
+
+// TestKeyless: who asks what keeps effects is told of locations without a key.
+func TestKeyless(t *testing.T) {
+	for _, tt := range []struct{ locations, keys, want string }{
+		{"a b", "a b", `"keyless":[],"no_key":false`},
+		{"a b", "a", `"keyless":["b"],"no_key":false`},
+		{"a b", "", `"keyless":["a","b"],"no_key":true`},
+		{"", "", `"keyless":[],"no_key":true`},
+	} {
+		d := openWithViews(t, func(deps *handlers.Deps) {
+			deps.Locations = strings.Fields(tt.locations)
+			deps.HasKey = func(location string) bool { return slices.Contains(strings.Fields(tt.keys), location) }
+		})
+		if got := d.get("/api/v1/sender"); !strings.Contains(got.text, tt.want) {
+			t.Errorf("locations %q, keys of %q: %s, want %s", tt.locations, tt.keys, got.text, tt.want)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (s *service) deps(trusted []netip.Prefix) handlers.Deps {
 		Unready: s.unready, Draining: s.draining.Load,
 		Health:      lastHour{s.metrics},
 		Projections: s.runner, Leads: s.leads, Effects: s.pending, Mode: outbox.Mode(c.Effects),
-		Acts: s.acts(), Tasks: s.tasks, Resting: s.courier.Breaks, Outcomes: s.outcomes, Metrics: s.metrics, Forget: s.forgetting,
+		Acts: s.acts(), Tasks: s.tasks, HasKey: s.hasKey, Resting: s.courier.Breaks, Outcomes: s.outcomes, Metrics: s.metrics, Forget: s.forgetting,
 		Rescorer: outbox.Rescore{Roll: s.leads, Models: s.models},
 		Learning: s.learning,
 		Storage:  s.storage,

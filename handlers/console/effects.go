@@ -44,6 +44,7 @@ type effectsPage struct {
 type sender struct {
 	Mode   string `json:"mode"`
 	Paused bool   `json:"paused"`
+	NoKey  bool   `json:"no_key"`
 	Holds  []struct {
 		Location string `json:"location_id"`
 		Call     string `json:"call"`
@@ -62,6 +63,8 @@ func (s sender) Stopped() string {
 		return "Effects are off: nothing is sent"
 	case s.Paused:
 		return "Sending is paused"
+	case s.NoKey:
+		return "No GHL_API_KEY: nothing is sent, it is held"
 	}
 	return ""
 }

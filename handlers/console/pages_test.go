@@ -13,6 +13,8 @@ func TestSending(t *testing.T) {
 	for _, tt := range []struct{ sender, shows string }{
 		{`{"mode":"live","paused":false}`, "Sending is on"},
 		{`{"mode":"live","paused":true}`, "Sending is paused"},
+		{`{"mode":"live","paused":false,"no_key":true}`, "No GHL_API_KEY: nothing is sent, it is held"},
+		{`{"mode":"dry-run","paused":false,"no_key":true}`, "Dry run: nothing is sent"},
 		{`{"mode":"dry-run","paused":false}`, "Dry run: nothing is sent"},
 		{`{"mode":"dry-run","paused":true}`, "Dry run: nothing is sent"},
 		{`{"mode":"off","paused":false}`, "Effects are off: nothing is sent"},
