@@ -200,9 +200,14 @@ func (a *api) optIn(r *http.Request, p httprouter.Params) (any, error) {
 // optAnswer is what an opt-out or an opt-in came to.
 type optAnswer struct {
 	Contact string `json:"contact_id"`
-	Out     bool   `json:"opted_out"`
+	Out     bool   `json:"opted_out"`         // as it is now: DND in GoHighLevel outlasts an opt-in
+	Already bool   `json:"already,omitempty"` // it was so before
 	AuditID string `json:"audit_id"`
 }
+
+// optWait is how long an opt-in waits for the view, to tell whether it is all
+// that kept the contact from being written to.
+const optWait = 2 * time.Second
 
 func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out bool) (any, error) {
 	contact := p.ByName("contact_id")
@@ -211,11 +216,31 @@ func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out b
 		return nil, err
 	}
 	id, err := a.onLead(r, lead, kind, nil)
-	return optAnswer{contact, out, id}, err
+	if err != nil {
+		return nil, err
+	}
+	answer := optAnswer{Contact: contact, Out: out, Already: lead.OptedOut == out, AuditID: id}
+	if !out && lead.OptedOut {
+		answer.Out = a.stillOut(r.Context(), contact)
+	}
+	return answer, nil
 }
 
-// onLead records an act on a lead and returns its entry's id, once the view
-// includes it: what the planner does next obeys it.
+// stillOut says whether a contact is opted out, with all that was appended. If
+// the view is not there in time, what was just said holds.
+func (a *api) stillOut(ctx context.Context, contact string) bool {
+	ctx, cancel := context.WithTimeout(ctx, optWait)
+	defer cancel()
+	head, err := a.Log.Head(ctx)
+	if err != nil || a.Leads.Wait(ctx, head.Seq) != nil {
+		return false
+	}
+	lead, err := a.leadOf(contact)
+	return err == nil && lead.OptedOut
+}
+
+// onLead records an act on a lead and returns its entry's id. What the planner
+// does next obeys it: it reads a lead only once the view includes what came before.
 func (a *api) onLead(r *http.Request, lead projections.Lead, kind string, details map[string]any) (string, error) {
 	var in reasoned
 	if err := input(r, &in); err != nil {
@@ -229,6 +254,7 @@ func (a *api) onLead(r *http.Request, lead projections.Lead, kind string, detail
 type forgottenAnswer struct {
 	Contact   string `json:"contact_id"`
 	Forgotten bool   `json:"forgotten"`
+	Already   bool   `json:"already,omitempty"` // it was so before
 	AuditID   string `json:"audit_id"`
 }
 
@@ -253,7 +279,7 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if err := a.Forget.Forget(context.WithoutCancel(r.Context()), lead); err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
-	return forgottenAnswer{lead.ContactID, true, id}, nil
+	return forgottenAnswer{lead.ContactID, true, lead.Forgotten, id}, nil
 }
 
 // PeopleOf returns the addresses by which bodies about the lead that bear no

@@ -181,6 +181,16 @@ func TestOptOutAndSender(t *testing.T) {
 			t.Errorf("after %s: %d %s; opted_out %v", tt.act, got.status, got.text, lead.at("opted_out"))
 		}
 	}
+	dnd := d.signed(`{"type":"contact.updated","data":{"contact_id":"contact_1","dnd":true}}`).at("data.event_id").(string)
+	d.get("/api/v1/leads/contact_1?wait=" + dnd)
+	for _, tt := range []struct {
+		act          string
+		out, already any
+	}{{"opt-out", true, true}, {"opt-in", true, nil}} { // DND outlasts it
+		if got := d.post("/api/v1/leads/contact_1/"+tt.act, ""); got.at("opted_out") != tt.out || got.at("already") != tt.already {
+			t.Errorf("%s of one with DND: %s, want opted_out %v, already %v", tt.act, got.text, tt.out, tt.already)
+		}
+	}
 	d.post("/api/v1/sender/pause", `{"location_id":"location_1"}`)
 	if got := d.post("/api/v1/sender/pause", `{"location_id":"elsewhere"}`); got.status != 400 {
 		t.Errorf("pause another location: %d", got.status)

@@ -29,6 +29,7 @@ type Lead struct {
 
 	OptedOut   bool   `json:"opted_out"`
 	OptedOutBy string `json:"opted_out_by,omitempty"` // the event that says so
+	Forgotten  bool   `json:"forgotten,omitempty"`    // what was known is destroyed
 
 	Score    *scoring.Score `json:"-"` // null until scored; spread over the lead's own fields by MarshalJSON
 	ScoredAs uint64         `json:"-"` // the seq as of which Score was made: the highest wins

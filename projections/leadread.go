@@ -215,6 +215,7 @@ func (m messageRow) last() *LastMessage {
 // optOut: the contact's do-not-disturb as last set, or a word to stop that
 // nobody has lifted since.
 func (l *leadReader) optOut() {
+	l.lead.Forgotten = l.row.Forgotten
 	out := l.row.OptedOut
 	for _, t := range l.touches {
 		if ghl.CampaignAction(t.Action).OptsOut() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 )
@@ -14,24 +15,47 @@ type oneLead struct {
 	Reason  string `help:"Why, for whoever asks later."`
 }
 
-// act asks, posts to the lead's path and says what was done.
-func (c *oneLead) act(ctx context.Context, con *console, path, ask, said string) error {
+// deed is an act in words, each after the contact.
+type deed struct {
+	path, ask string
+	done      string
+	already   string // where nothing was to be done
+	not       string // where DND in GoHighLevel outlasts it
+}
+
+// act asks, posts to the lead's path and says what came of it.
+func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	c.find(con.set)
 	lead := "leads/" + url.PathEscape(c.Contact)
 	if err := c.get(ctx, lead, nil, nil); err != nil {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
-	if ok, err := c.goAhead(con, "%s", ask); !ok {
+	if ok, err := c.goAhead(con, d.ask, printable(c.Contact)); !ok {
 		return err
 	}
-	var answer map[string]any
-	if err := c.post(ctx, lead+path, reason(c.Reason), &answer); err != nil {
+	var answer json.RawMessage
+	if err := c.post(ctx, lead+d.path, reason(c.Reason), &answer); err != nil {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
 	if c.Output == "json" {
 		return printJSON(con.out, answer)
 	}
-	_, err := fmt.Fprintf(con.out, "%s (recorded as %v)\n", said, answer["audit_id"])
+	var came struct {
+		Already bool   `json:"already"`
+		Out     bool   `json:"opted_out"`
+		AuditID string `json:"audit_id"`
+	}
+	if err := json.Unmarshal(answer, &came); err != nil {
+		return err
+	}
+	said := d.done
+	switch {
+	case came.Already:
+		said = d.already
+	case came.Out && d.not != "":
+		said = d.not
+	}
+	_, err := fmt.Fprintf(con.out, "%s %s (recorded as %s)\n", printable(c.Contact), said, came.AuditID)
 	return err
 }
 
@@ -57,7 +81,8 @@ Examples:
 
 // Run records the word.
 func (c *leadsOptOutCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, "/opt-out", "write to "+printable(c.Contact)+" no more", printable(c.Contact)+" is not written to any more")
+	return c.act(ctx, con, deed{path: "/opt-out", ask: "write to %s no more",
+		done: "is not written to any more", already: "was not written to before either"})
 }
 
 type leadsOptInCmd struct {
@@ -74,7 +99,9 @@ Examples:
 
 // Run records the word.
 func (c *leadsOptInCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, "/opt-in", "let "+printable(c.Contact)+" be written to again", printable(c.Contact)+" may be written to again")
+	return c.act(ctx, con, deed{path: "/opt-in", ask: "let %s be written to again",
+		done: "may be written to again", already: "was written to before, too",
+		not: "still has DND in GoHighLevel, and is not written to until that is off there"})
 }
 
 type forgetCmd struct {
@@ -95,5 +122,6 @@ Examples:
 
 // Run destroys the contact's personal data.
 func (c *forgetCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, "/forget", "destroy everything personal that is known of "+printable(c.Contact)+", for ever", printable(c.Contact)+" is forgotten")
+	return c.act(ctx, con, deed{path: "/forget", ask: "destroy everything personal that is known of %s, for ever",
+		done: "is forgotten", already: "was forgotten before"})
 }
