@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections/export"
 	"github.com/julienschmidt/httprouter"
 	"github.com/oklog/ulid/v2"
@@ -21,6 +22,10 @@ const maxExports = 4
 // SummaryTrailer is the trailer that says what an export had in it, as JSON.
 // An answer without it was cut.
 const SummaryTrailer = "X-Export-Summary"
+
+// NextHeader is the header with the id of the first entry after an export that
+// ends before the newest; empty where there was none yet.
+const NextHeader = "X-Export-Next"
 
 // export streams a dataset. It holds nothing of the ledger while it waits for
 // the client; a client that takes no bytes for writeWait is gone. What fails
@@ -50,6 +55,13 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, _ httprouter.Params
 	defer plan.Close()
 	if err := a.recordExport(r, asked, plan); err != nil {
 		return err
+	}
+	if asked.Until != (ulid.ULID{}) {
+		next, err := plan.Next(r.Context())
+		if err != nil {
+			return err
+		}
+		w.Header().Set(NextHeader, ledger.FormatID(next))
 	}
 	return a.sendExport(w, r, asked, plan)
 }
@@ -85,7 +97,7 @@ func (a *api) sendExport(w http.ResponseWriter, r *http.Request, asked export.Re
 		return err
 	}
 	if !out.yes {
-		for _, name := range []string{"Trailer", "Content-Disposition", "X-Export-Until"} {
+		for _, name := range []string{"Trailer", "Content-Disposition", "X-Export-Until", NextHeader} {
 			h.Del(name)
 		}
 		return err

@@ -68,9 +68,32 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// TestExportNext: an export that ends before the newest entry says which one
+// comes after it, so that whoever goes day by day need not ask.
+func TestExportNext(t *testing.T) {
+	d := exporting(t, asItIs)
+	for i := range 3 {
+		if _, err := d.log.Append(t.Context(), ledger.Draft{Kind: "unknown.x", Key: fmt.Sprint(i), Body: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries := d.entries()
+	last := len(entries) - 1
+	for _, tt := range []struct{ until, want string }{
+		{"&until=" + ledger.FormatID(entries[0].ID), ledger.FormatID(entries[1].ID)},
+		{"&until=" + ledger.FormatID(entries[last].ID), ""},
+		{"", ""},
+	} {
+		got := d.get("/api/v1/export?dataset=events" + tt.until)
+		if _, told := got.header[handlers.NextHeader]; got.status != 200 || got.header.Get(handlers.NextHeader) != tt.want || told != (tt.until != "") {
+			t.Errorf("%s: %d, %q comes next (told %v), want %q", tt.until, got.status, got.header.Get(handlers.NextHeader), told, tt.want)
+		}
+	}
+}
+
 func TestExportRefused(t *testing.T) {
 	d := exporting(t, asItIs)
-	for _, q := range []string{"", "dataset=people", "dataset=events&format=xlsx", "dataset=events&after=x", "dataset=events&until=x", "dataset=events&pii=1", "dataset=events&formt=csv"} {
+	for _, q := range []string{"", "dataset=people", "dataset=events&format=xlsx", "dataset=events&after=x", "dataset=events&until=x", "dataset=events&after=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "dataset=events&pii=1", "dataset=events&formt=csv"} {
 		if got := d.get("/api/v1/export?" + q); got.status != 400 || got.at("code") != "bad_parameter" {
 			t.Errorf("%s: %d %s", q, got.status, got.text)
 		}

@@ -5,16 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/export"
@@ -169,7 +165,7 @@ func (c *exportCmd) tell(con *console, all []export.Exported) error {
 func (c *exportCmd) source(ctx context.Context, con *console, bar func(at, total int64)) (export.Source, func() error, error) {
 	if c.Data == "" {
 		c.find(con.set)
-		return &served{&c.remote, bar}, func() error { return nil }, nil
+		return &served{remote: &c.remote, bar: bar}, func() error { return nil }, nil
 	}
 	s, err := follow(ctx, c.Data)
 	if err != nil {
@@ -194,72 +190,4 @@ func (c *exportCmd) record(ctx context.Context, log ledger.Appender) error {
 	}
 	_, err = log.Append(ctx, ledger.Draft{Kind: "audit.export", Key: "audit:" + ulid.Make().String(), Occurred: time.Now().UTC(), Body: body})
 	return err
-}
-
-// served is a running service as a source.
-type served struct {
-	*remote
-	bar func(at, total int64)
-}
-
-var _ export.Source = (*served)(nil)
-
-// Head implements export.Source.
-func (s *served) Head(ctx context.Context) (ulid.ULID, error) {
-	var head struct{ ID string }
-	if err := s.get(ctx, "ledger", nil, &head); err != nil || head.ID == "" {
-		return ulid.ULID{}, err
-	}
-	return ledger.ParseID(head.ID)
-}
-
-// Next implements export.Source.
-func (s *served) Next(ctx context.Context, after ulid.ULID) (ulid.ULID, error) {
-	q := url.Values{"limit": {"1"}}
-	if after != (ulid.ULID{}) {
-		q.Set("after", ledger.FormatID(after))
-	}
-	var page struct{ Data []struct{ ID string } }
-	if err := s.get(ctx, "events", q, &page); err != nil || len(page.Data) == 0 {
-		return ulid.ULID{}, err
-	}
-	return ledger.ParseID(page.Data[0].ID)
-}
-
-// Export implements export.Source. An answer that was cut has no trailer.
-func (s *served) Export(ctx context.Context, r export.Request, w io.Writer) (sum export.Summary, err error) {
-	q := url.Values{"dataset": {r.Dataset}, "format": {string(r.Format)}, "after": {ledger.FormatID(r.After)}, "until": {ledger.FormatID(r.Until)}}
-	if r.PII {
-		q.Set("pii", "true")
-	}
-	resp, err := s.send(ctx, http.MethodGet, apiRoot+"export?"+q.Encode(), nil)
-	if err != nil {
-		return sum, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what it says is the error
-		return sum, s.refused(resp.StatusCode, b)
-	}
-	if _, err := io.Copy(&counted{w: w, bar: s.bar}, resp.Body); err != nil {
-		return sum, fmt.Errorf("the export was cut: %w: look at the service's log", err)
-	}
-	if err := json.Unmarshal([]byte(resp.Trailer.Get(handlers.SummaryTrailer)), &sum); err != nil {
-		return sum, errors.New("the export was cut: it does not end with a summary; a proxy may have dropped the trailer")
-	}
-	return sum, nil
-}
-
-// counted shows how many bytes have come.
-type counted struct {
-	w   io.Writer
-	bar func(at, total int64)
-	n   int64
-}
-
-func (c *counted) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	c.bar(c.n, c.n+1)
-	return n, err
 }
