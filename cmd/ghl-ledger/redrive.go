@@ -30,7 +30,8 @@ type effectsRetryCmd struct {
 
 // Help is what effects retry --help says beside its flags.
 func (effectsRetryCmd) Help() string {
-	return redriveHelp + `Of a field update the values that are current by then are sent.
+	return redriveHelp + `Of a field update the values that are current by then are sent. What was
+discarded can be sent after all: --state discarded, or its id.
 
 Examples:
   ghl-ledger effects retry evt_01KE5ZJ3M8Q4W7T2R9N6B0C1DX
@@ -40,7 +41,7 @@ Examples:
 
 // Run retries.
 func (c *effectsRetryCmd) Run(ctx context.Context, con *console) error {
-	return c.run(ctx, con, "retry", "retried", "dead", "discarded", "pending")
+	return c.run(ctx, con, "retry", "queued again", "dead", "discarded", "pending")
 }
 
 type effectsReleaseCmd struct {
@@ -193,11 +194,26 @@ func (c *redrive) tell(con *console, past string, answers []json.RawMessage, err
 		if err := printJSON(con.out, page{Data: answers}); err != nil {
 			return err
 		}
-	} else if len(answers) > 0 {
-		fmt.Fprintf(con.out, "%s %s\n", plural(len(answers), "effect"), past)
+	} else if err := tellEach(con, past, answers); err != nil {
+		return err
 	}
 	if len(errs) > 0 {
 		return answerNo{errors.Join(errs...)}
+	}
+	return nil
+}
+
+// tellEach says what was done, to which effects, and where each stands now.
+func tellEach(con *console, past string, answers []json.RawMessage) error {
+	rows, err := decoded[effectRow](answers)
+	if err != nil {
+		return err
+	}
+	for _, e := range rows {
+		fmt.Fprintf(con.out, "%s  %s of %s: %s\n", e.ID, printable(e.Kind), printable(e.Contact), e.State)
+	}
+	if len(rows) > 0 {
+		fmt.Fprintf(con.out, "%s %s\n", plural(len(rows), "effect"), past)
 	}
 	return nil
 }
