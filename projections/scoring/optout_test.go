@@ -17,7 +17,7 @@ func TestOptOut(t *testing.T) {
 		"I don't want to hear from you", "do not want any more of your messages", "no longer want to receive these", "lose this number",
 		"enough with the messages", "leave me alone", "Please take us off this list", "I’m blocking you", "opt me out", "delete my info", "cease and desist",
 		"stp", "Sotp", "ALTO", "No más", "cease all communication", "please end all contact with us", "Received this in error, please remove me from your list",
-		"Please unsubscribe, reply to confirm", "Loved the house. Now stop texting me", `I said "stop"` + "\nSTOP",
+		"Please unsubscribe, reply to confirm", "Loved the house. Now stop texting me", "stop sending me houses, just stop", "stop sending condos", `I said "stop"` + "\nSTOP",
 	} {
 		if got := scoring.ReadText(message).Intent; got != scoring.OptOut {
 			t.Errorf("%q is read as %s, want opt_out", message, got)
@@ -28,6 +28,7 @@ func TestOptOut(t *testing.T) {
 		"I don't want to be more than 10 minutes from work", "we don't want any more than 500k", "don't want to get outbid again",
 		"The second one from your list looks great", "can you drop us off at the house", "could you get us from the airport", "we don't want to hear traffic",
 		"we no longer want to be in the city", "the driveway was blocked this morning", "I had to quit my job", "don't stop looking for us", "don't stop sending listings!",
+		"stop sending condos, only houses", "Please stop sending me condos, we only want houses", "quit sending townhomes, send houses instead",
 		"cancel tomorrow", "end of the month works", "Is the house off the market?", "we need to remove the carpet", "did the rain stop?",
 		"Yes, 5 works. If you received this message in error please notify the sender and delete this email.",
 		"See you then.\nIf you are not the intended recipient, delete this email from your system.",
