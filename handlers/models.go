@@ -56,8 +56,9 @@ type trainingStarted struct {
 // the entry that says so.
 type modelDecided struct {
 	projections.ModelInfo
-	Changes *outbox.RescorePlan `json:"changes"`
-	AuditID string              `json:"audit_id,omitempty"` // not of a dry run
+	Foretells string              `json:"foretells"` // what was decided: win, or churn, which a points card may say now
+	Changes   *outbox.RescorePlan `json:"changes"`
+	AuditID   string              `json:"audit_id,omitempty"` // not of a dry run
 }
 
 // makeModel starts a training: 202; or keeps a model that somebody brings.
@@ -103,7 +104,7 @@ func (a *api) importModel(r *http.Request, in modelInput) (any, error) {
 		return nil, badModel.with(err.Error())
 	}
 	if in.DryRun {
-		return modelDecided{ModelInfo: projections.ModelInfo{ID: m.ID(), Kind: m.Kind, FeatureSet: m.FeatureSet, By: projections.ByImport}}, nil
+		return modelDecided{Foretells: projections.TargetWin, ModelInfo: projections.ModelInfo{ID: m.ID(), Kind: m.Kind, FeatureSet: m.FeatureSet, By: projections.ByImport}}, nil
 	}
 	id, err := a.record(r, deed{Act: "models.import", On: m.ID(), Reason: in.Reason})
 	if err != nil {
@@ -113,7 +114,7 @@ func (a *api) importModel(r *http.Request, in modelInput) (any, error) {
 		return nil, err
 	}
 	info, err := a.Learning.Models.Get(m.ID())
-	return modelDecided{ModelInfo: info, AuditID: ledger.FormatID(id)}, err
+	return modelDecided{ModelInfo: info, Foretells: info.Target, AuditID: ledger.FormatID(id)}, err
 }
 
 // decision is the input of what is done with a model.
@@ -162,7 +163,11 @@ func (a *api) decide(r *http.Request, p httprouter.Params, act string, may func(
 	if err != nil {
 		return nil, err
 	}
-	answer := modelDecided{Changes: &changes}
+	asked, err := a.Learning.Models.Get(id)
+	if err != nil {
+		return nil, err
+	}
+	answer := modelDecided{Changes: &changes, Foretells: asked.Target}
 	if !in.DryRun {
 		if answer.AuditID, err = a.decideNow(r, act, id, in.Reason); err != nil {
 			return nil, err

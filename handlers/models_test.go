@@ -64,7 +64,7 @@ func TestModels(t *testing.T) {
 		{"/promote", `{}`, 409, "gate_closed"},
 		{"/rollback", `{"reason":"x"}`, 409, "wrong_state"},
 		{"/promote", `{"reason":"we try it","dry_run":true}`, 200, `"changed":1`},
-		{"/promote", `{"reason":"we try it"}`, 200, "audit_id"},
+		{"/promote", `{"reason":"we try it"}`, 200, `"foretells":"win"`},
 		{"/promote", `{"reason":"again"}`, 409, "wrong_state"},
 	} {
 		if got := d.post(path+tt.do, tt.body); got.status != tt.status || !strings.Contains(got.text, tt.want) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 	"github.com/enterprisehub/ghl-ledger/projections/training"
 )
 
@@ -204,9 +205,19 @@ type modelAct struct {
 
 // modelChange is what an act on a model changes.
 type modelChange struct {
-	ID      string       `json:"id"`
-	Changes *rescorePlan `json:"changes"`
-	AuditID string       `json:"audit_id"`
+	ID        string       `json:"id"`
+	Foretells string       `json:"foretells"`
+	Changes   *rescorePlan `json:"changes"`
+	AuditID   string       `json:"audit_id"`
+}
+
+// does is what the model does from then on, and what it is to do: one of churn
+// scores nobody, and neither does a points card by taking its place.
+func (c modelChange) does() (says, say string) {
+	if c.Foretells == scoring.TargetChurn {
+		return "says the risk of churn", "say the risk of churn"
+	}
+	return "serves", "serve"
 }
 
 func (c *modelAct) act(ctx context.Context, con *console, what, id string) error {
@@ -225,7 +236,8 @@ func (c *modelAct) act(ctx context.Context, con *console, what, id string) error
 		if err := change.Changes.print(con, "would change by "+change.ID); err != nil || c.DryRun {
 			return err
 		}
-		if ok, err := c.goAhead(con, "have %s serve", change.ID); !ok {
+		_, say := change.does()
+		if ok, err := c.goAhead(con, "have %s %s", change.ID, say); !ok {
 			return err
 		}
 	}
@@ -236,7 +248,8 @@ func (c *modelAct) act(ctx context.Context, con *console, what, id string) error
 	case c.Output == "json":
 		return printJSON(con.out, raw)
 	}
-	_, err = fmt.Fprintf(con.out, "%s serves from now on (recorded as %s): every lead is scored anew, and %s will have another score, tier or first action\n", change.ID, change.AuditID, plural(change.Changes.Changed, "lead"))
+	says, _ := change.does()
+	_, err = fmt.Fprintf(con.out, "%s %s from now on (recorded as %s): every lead is scored anew, and %s will have another score, tier or first action\n", change.ID, says, change.AuditID, plural(change.Changes.Changed, "lead"))
 	return err
 }
 

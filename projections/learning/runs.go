@@ -86,10 +86,14 @@ func (l *Loop) MayStart(o Order) error {
 	return l.busy()
 }
 
-// busy is an error while a run is under way. The caller holds the lock.
+// busy is an error while a run is under way, or there is nobody to carry one
+// out any more. The caller holds the lock.
 func (l *Loop) busy() error {
-	if l.over || len(l.runs) > 0 && l.runs[len(l.runs)-1].Ended == nil {
-		return fmt.Errorf("%w: a training is under way, or the service is ending", projections.ErrModelState)
+	if l.over {
+		return fmt.Errorf("%w: the service is ending", projections.ErrModelState)
+	}
+	if len(l.runs) > 0 && l.runs[len(l.runs)-1].Ended == nil {
+		return fmt.Errorf("%w: %s is under way: ask again when it is over", projections.ErrModelState, l.runs[len(l.runs)-1].ID)
 	}
 	return nil
 }
