@@ -72,6 +72,9 @@ func (c *Config) warnings() (list []string) {
 	if c.Effects == "dry-run" {
 		list = append(list, "GHL_EFFECTS is dry-run: what would be sent is recorded, nothing is sent")
 	}
+	if c.BackupDir != "" && c.BackupEvery == 0 {
+		list = append(list, "LEDGER_BACKUP_DIR without LEDGER_BACKUP_EVERY: no backups are made there; say how often, such as 6h")
+	}
 	if info, err := os.Stat(".env"); err == nil && info.Mode().Perm()&0o077 != 0 {
 		list = append(list, fmt.Sprintf(".env has mode %#o and holds secrets: run `chmod 600 .env`", info.Mode().Perm()))
 	}

@@ -25,10 +25,10 @@ func (l *Log) create() error {
 	switch {
 	case have == [3]bool{true, true, true}:
 		return nil
-	case have[2]:
-		return fmt.Errorf("%w: %s and %s must both be there: restore them", ledger.ErrCorrupt, logName, keysName)
+	case have[2] && !have[0]:
+		return fmt.Errorf("%w: %s is not there, though it had entries: restore a backup", ledger.ErrCorrupt, logName)
 	case have[0] && !have[1]:
-		return fmt.Errorf("%w: %s is there, but not %s, without which no body opens", ledger.ErrCorrupt, logName, keysName)
+		return fmt.Errorf("%w: %s is not there, without which no body opens: put the key file of the newest backup in its place", ledger.ErrCorrupt, keysName)
 	}
 	if !have[1] {
 		if err := createKeys(l.path(keysName)); err != nil {

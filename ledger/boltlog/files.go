@@ -167,6 +167,14 @@ func free(dir *os.File) (int64, error) {
 	return int64(st.Bavail) * st.Bsize, nil
 }
 
+// amount is a number of bytes for people.
+func amount(n int64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
 // isDamage reports whether err is bbolt's word for a file that is not, or not
 // any more, what bbolt wrote: its two first pages are both unreadable.
 func isDamage(err error) bool {

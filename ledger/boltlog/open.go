@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -107,7 +108,7 @@ func openBolt(path string) (db *bbolt.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil { // bbolt panics on a file cut off, and keeps its lock
-			db, err = nil, errors.Join(fmt.Errorf("%w: %s: %v", ledger.ErrCorrupt, path, p), file.Close())
+			db, err = nil, errors.Join(fmt.Errorf("%w: %s cannot be read, as when it was cut off: %w", ledger.ErrCorrupt, path, causeOf(p)), file.Close())
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -130,6 +131,15 @@ func openBolt(path string) (db *bbolt.DB, err error) {
 	}
 	db.AllocSize = 1 << 20
 	return db, nil
+}
+
+// causeOf is what a panic of bbolt says. Of a fault of the mapping, the runtime's
+// word about a pointer would be read as a fault of this program.
+func causeOf(p any) error {
+	if _, ok := p.(runtime.Error); ok {
+		return errors.New("a page is not there")
+	}
+	return fmt.Errorf("%v", p)
 }
 
 func seqKey(seq ledger.Seq) []byte { return binary.BigEndian.AppendUint64(nil, uint64(seq)) }

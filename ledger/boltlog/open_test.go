@@ -47,6 +47,31 @@ func TestQuietStart(t *testing.T) {
 	}
 }
 
+// TestMissingFile: a ledger of which a file was lost, or cut off, says which, and
+// what to do.
+func TestMissingFile(t *testing.T) {
+	for _, tt := range []struct {
+		lost, says string
+		change     func(path string) error
+	}{
+		{"ledger.db", "ledger.db is not there, though it had entries: restore a backup", os.Remove},
+		{"ledger.keys", "ledger.keys is not there, without which no body opens: put the key file of the newest backup", os.Remove},
+		{"ledger.db", "a page is not there", func(path string) error { return os.Truncate(path, 20000) }},
+	} {
+		dir := copied(t, golden)
+		if err := tt.change(filepath.Join(dir, tt.lost)); err != nil {
+			t.Fatal(err)
+		}
+		l, err := boltlog.Open(dir, boltlog.Options{})
+		if !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "pointer") {
+			t.Errorf("%s lost: %v, want %q", tt.lost, err, tt.says)
+		}
+		if err == nil {
+			_ = l.Close()
+		}
+	}
+}
+
 // TestAppendAfterClose has the memory of hashes collected first: the secret
 // that they are made with was in the mapping of the key file, which is gone.
 func TestAppendAfterClose(t *testing.T) {

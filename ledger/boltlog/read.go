@@ -163,7 +163,7 @@ func (l *Log) view(read func(*bbolt.Tx) error) (err error) {
 // unreadable turns a panic of bbolt's reading into an error.
 func unreadable(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("%w: %v", ledger.ErrCorrupt, p)
+		*err = fmt.Errorf("%w: %w", ledger.ErrCorrupt, causeOf(p))
 	}
 }
 

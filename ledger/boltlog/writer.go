@@ -236,7 +236,7 @@ func (l *Log) room() room {
 	if have >= l.o.MinFree {
 		return room{all: true}
 	}
-	reason := fmt.Errorf("%w: %d bytes free, below the floor of %d", ledger.ErrFull, have, l.o.MinFree)
+	reason := fmt.Errorf("%w: %s free, below the floor of %s", ledger.ErrFull, amount(have), amount(l.o.MinFree))
 	return room{receipts: have >= l.o.MinFree/4, reason: reason}
 }
 
