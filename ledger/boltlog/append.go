@@ -15,7 +15,6 @@ type call struct {
 	ctx    context.Context
 	drafts []draft
 	bytes  int64
-	number uint64         // calls reach the writer in the order of their numbers
 	sealed sync.WaitGroup // the writer waits for it
 	broken error          // why the drafts could not be sealed
 	deed   func() error
@@ -150,7 +149,8 @@ func (l *Log) encode(d *draft) error {
 		}
 		*buffer, r.Body = sealed, sealed
 	}
-	d.stored = ledger.AppendRecord(make([]byte, 0, 256+len(r.Body)), &r)
+	size := 160 + len(r.Kind) + len(r.Key) + len(r.Subject) + len(r.Location) + len(r.Body) // about
+	d.stored = ledger.AppendRecord(make([]byte, 0, size), &r)
 	d.packed = nil
 	return nil
 }

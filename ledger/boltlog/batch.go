@@ -16,7 +16,6 @@ type draft struct {
 	filed         filed  // what the index file has of both
 	packed        []byte // the body, perhaps compressed
 	zstd          bool   // it is
-	isNew         bool   // the index may not know the owner's slot
 	stored        []byte // the record, but for seq, prev and checksum
 }
 
@@ -169,11 +168,7 @@ func (b *batch) intoIndex() {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	for i, d := range b.added {
-		owner := digest{} // the index is told of each once
-		if d.isNew {
-			owner = d.owner
-		}
-		ix.add(witness{d.Seq, b.entries[i].Hash}, d.key, owner, d.Slot)
+		ix.add(witness{d.Seq, b.entries[i].Hash}, d.key)
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 // entry, and in memory what is newer. When that has grown, a goroutine merges
 // both into the next file, outside the commits that senders wait for.
 //
-// The writer owns it: no method may run beside another, but for ask, has and
-// slotOf.
+// The writer owns it: no method may run beside another, but for ask, has, slotOf
+// and those of owners.
 type index struct {
 	path    string
 	mu      sync.RWMutex // held to change what is below, and by those who are not the writer
@@ -28,14 +28,13 @@ type index struct {
 	merging *delta // on its way into the next file, or nil
 	fresh   *delta // newer than both
 	merged  chan merge
+	owners  owners
 }
 
 // delta is what came after a file. upto is the last entry in it.
 type delta struct {
-	upto   witness
-	slot   uint64 // the first never given out
-	keys   map[digest]uint64
-	owners map[digest]uint64
+	upto witness
+	keys map[digest]uint64
 }
 
 // merge is the outcome of merging a delta into a file.
@@ -44,8 +43,10 @@ type merge struct {
 	err error
 }
 
-func newDelta(upto witness, slot uint64) *delta {
-	return &delta{upto: upto, slot: slot, keys: map[digest]uint64{}, owners: map[digest]uint64{}}
+// next is an empty delta after d, with room for as much as d has: to make a map
+// grow costs as much as to fill it.
+func (d *delta) next() *delta {
+	return &delta{upto: d.upto, keys: make(map[digest]uint64, len(d.keys))}
 }
 
 // openIndex opens the index file, or begins an empty one if it is missing,
@@ -65,7 +66,8 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 		base = &run{slot: firstSlot}
 	}
 	ix.base = base
-	ix.fresh = newDelta(base.upto, base.slot)
+	ix.fresh = &delta{base.upto, map[digest]uint64{}}
+	ix.owners = newOwners(base.slot)
 	return ix
 }
 
@@ -124,30 +126,21 @@ func (ix *index) has(key digest, f *filed) bool {
 
 // slotOf returns the slot that the owner had last. It may run beside the writer.
 func (ix *index) slotOf(owner digest, f *filed) (uint64, bool) {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	if slot, ok := ix.fresh.owners[owner]; ok {
+	if slot, ok := ix.owners.slotOf(owner); ok {
 		return slot, true
 	}
-	if ix.merging != nil {
-		if slot, ok := ix.merging.owners[owner]; ok {
-			return slot, true
-		}
-	}
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
 	if f.file == ix.base {
 		return f.slot, f.hasOwner
 	}
 	return ix.base.owners.find(owner)
 }
 
-// add notes an entry. A zero owner owns nothing.
-func (ix *index) add(at witness, key, owner digest, slot uint64) {
+// add notes the key of an entry.
+func (ix *index) add(at witness, key digest) {
 	ix.fresh.upto = at
 	ix.fresh.keys[key] = uint64(at.seq)
-	ix.fresh.slot = max(ix.fresh.slot, slot+1)
-	if slot != 0 && owner != (digest{}) {
-		ix.fresh.owners[owner] = slot
-	}
 }
 
 // Bounds of what is kept in memory before it is merged into the file: a
@@ -171,18 +164,27 @@ func (ix *index) tend() {
 
 func (ix *index) start() {
 	ix.mu.Lock()
-	ix.merging, ix.fresh = ix.fresh, newDelta(ix.fresh.upto, ix.fresh.slot)
+	ix.merging, ix.fresh = ix.fresh, ix.fresh.next()
 	ix.mu.Unlock()
-	base, d := ix.base, ix.merging
-	go func() { ix.merged <- ix.merge(base, d) }()
+	news := news{delta: *ix.merging}
+	news.owners, news.slot = ix.owners.start()
+	base := ix.base
+	go func() { ix.merged <- ix.merge(base, news) }()
+}
+
+// news is what a merge adds to a file.
+type news struct {
+	delta
+	owners map[digest]uint64
+	slot   uint64 // the first never given out
 }
 
 // merge writes the next file. That a file was cut off beneath its mapping is
 // the writer's to find, at the next key that it looks for.
-func (ix *index) merge(base *run, d *delta) (m merge) {
+func (ix *index) merge(base *run, n news) (m merge) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer unreadable(&m.err)
-	m.run, m.err = mergeRun(ix.path, ix.id, base, d)
+	m.run, m.err = mergeRun(ix.path, ix.id, base, n)
 	return m
 }
 
@@ -193,24 +195,19 @@ func (ix *index) install(m merge) {
 	defer ix.mu.Unlock()
 	if m.err != nil {
 		ix.log.Warn("index not written", "err", m.err)
-		ix.fresh = ix.merging.followedBy(ix.fresh)
+		maps.Copy(ix.merging.keys, ix.fresh.keys)
+		ix.fresh.keys = ix.merging.keys
 	} else {
 		ix.replace(m.run)
 	}
 	ix.merging = nil
+	ix.owners.end(m.err == nil) // after the file is there: whoever asks finds them here or there
 }
 
 // replace puts a file in base's place. The caller holds mu.
 func (ix *index) replace(r *run) {
 	ix.base.close()
 	ix.base = r
-}
-
-func (d *delta) followedBy(next *delta) *delta {
-	maps.Copy(d.keys, next.keys)
-	maps.Copy(d.owners, next.owners)
-	d.upto, d.slot = next.upto, next.slot
-	return d
 }
 
 // wait takes a running merge in.

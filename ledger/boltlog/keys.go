@@ -70,7 +70,7 @@ type keyring struct {
 
 func createKeys(path string) error {
 	return newFile(path, func(f *os.File) error {
-		b := make([]byte, slotSize*(firstSlot+slotsMade))
+		b := make([]byte, slotSize*(firstSlot+minMade))
 		rand.Read(b)
 		copy(b, keysMagic)
 		id := idOf(b[slotSize : 2*slotSize])

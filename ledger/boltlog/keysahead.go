@@ -5,10 +5,16 @@ import (
 	"fmt"
 )
 
+// Keys are made a quarter of the file at a time, since whoever flushes holds up
+// the commits of others on the same disk; when half of them are left, more are.
 const (
-	slotsMade = 16384 // made at a time, half of them ahead
-	maxSlots  = 1 << 28
+	minMade  = 1 << 14
+	maxMade  = 1 << 18
+	maxSlots = 1 << 28
 )
+
+// portion is how many keys are made next.
+func (k *keyring) portion() int { return int(min(max(k.made()/4, minMade), maxMade)) }
 
 // extend makes keys for so many more slots and flushes them.
 func (k *keyring) extend(n int) error {
@@ -44,9 +50,9 @@ func (k *keyring) tend() error {
 			return nil
 		}
 	}
-	if k.made()-k.used.Load() < slotsMade/2 {
+	if k.made()-k.used.Load() < uint64(k.portion()/2) {
 		k.making = true
-		go func() { k.extended <- k.extend(slotsMade) }()
+		go func() { k.extended <- k.extend(k.portion()) }()
 	}
 	return nil
 }
@@ -90,7 +96,7 @@ func (k *keyring) reach(slot uint64) error {
 	defer k.ahead.Unlock()
 	err := k.finish()
 	for err == nil && slot >= k.made() {
-		err = k.extend(slotsMade)
+		err = k.extend(k.portion())
 	}
 	return err
 }

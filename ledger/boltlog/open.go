@@ -37,7 +37,6 @@ func Open(dir string, o Options) (*Log, error) {
 		calls: make(chan *call, o.MaxWaiting),
 		done:  make(chan struct{}),
 		grown: make(chan struct{}),
-		turn:  newTurn(),
 	}
 	l.buffers.New = func() any { return new([]byte) }
 	if err := l.open(); err != nil {
@@ -243,11 +242,14 @@ func (l *Log) loadIndex() error {
 				return fmt.Errorf("entry %d: %w", at+1, err)
 			}
 			at++
-			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key), l.keys.ownerOf(&r), r.Slot)
+			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key))
+			if r.Slot != 0 {
+				l.index.owners.give(l.keys.ownerOf(&r), r.Slot)
+			}
 			l.index.tend()
 		}
 	}
-	used := max(l.index.fresh.slot, firstSlot) - 1
+	used := max(l.index.owners.first(), firstSlot) - 1
 	if used >= l.keys.made() { // new keys in their place would open nothing
 		return fmt.Errorf("%w: %s is cut off: an entry is sealed by slot %d, and it ends at %d: restore it", ledger.ErrCorrupt, keysName, used, l.keys.made())
 	}

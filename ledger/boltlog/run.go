@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
+	"math/bits"
 	"os"
 	"slices"
 
@@ -52,10 +53,21 @@ type run struct {
 }
 
 // table is sorted rows of digest and number.
-type table []byte
+type table struct {
+	rows   []byte
+	filter filter
+}
 
-func (t table) len() int                    { return len(t) / rowSize }
-func (t table) row(i int) []byte            { return t[i*rowSize : (i+1)*rowSize] }
+func newTable(rows []byte) table {
+	t := table{rows, newFilter(len(rows) / rowSize)}
+	for i := range t.len() {
+		t.filter.add(digest(t.row(i)[:16]))
+	}
+	return t
+}
+
+func (t table) len() int                    { return len(t.rows) / rowSize }
+func (t table) row(i int) []byte            { return t.rows[i*rowSize : (i+1)*rowSize] }
 func (t table) top(i int) uint64            { return binary.BigEndian.Uint64(t.row(i)) }
 func (t table) number(i int) uint64         { return binary.BigEndian.Uint64(t.row(i)[16:]) }
 func (t table) compare(i int, d digest) int { return digest(t.row(i)[:16]).compare(d) }
@@ -63,6 +75,9 @@ func (t table) compare(i int, d digest) int { return digest(t.row(i)[:16]).compa
 // find guesses where the digest stands, since they are spread evenly, and
 // closes in on it: three or four looks among millions.
 func (t table) find(d digest) (uint64, bool) {
+	if !t.filter.mayHave(d) {
+		return 0, false
+	}
 	lo, hi := 0, t.len()
 	low, high, want := uint64(0), ^uint64(0), binary.BigEndian.Uint64(d[:])
 	for look := 0; lo < hi; look++ {
@@ -123,7 +138,7 @@ func (r *run) parse(id [16]byte) error {
 	}
 	r.upto = witness{ledger.Seq(binary.BigEndian.Uint64(m[32:])), [32]byte(m[40:72])}
 	r.slot = binary.BigEndian.Uint64(m[72:])
-	r.keys, r.owners = rows[:n*rowSize], rows[n*rowSize:]
+	r.keys, r.owners = newTable(rows[:n*rowSize]), newTable(rows[n*rowSize:])
 	return nil
 }
 
@@ -136,8 +151,8 @@ func (r *run) close() error {
 	return unix.Munmap(m)
 }
 
-// mergeRun writes base and d as the next file and opens it.
-func mergeRun(path string, id [16]byte, base *run, d *delta) (*run, error) {
+// mergeRun writes base and what is new as the next file and opens it.
+func mergeRun(path string, id [16]byte, base *run, new news) (*run, error) {
 	err := newFile(path, func(f *os.File) error {
 		if _, err := f.Seek(runHeader, io.SeekStart); err != nil {
 			return err
@@ -145,11 +160,11 @@ func mergeRun(path string, id [16]byte, base *run, d *delta) (*run, error) {
 		sum := crc32.New(castagnoli)
 		w := bufio.NewWriterSize(f, 1<<20)
 		rows := io.MultiWriter(w, sum)
-		n, err := writeRows(rows, base.keys, d.keys)
+		n, err := writeRows(rows, base.keys, new.keys)
 		if err != nil {
 			return err
 		}
-		m, err := writeRows(rows, base.owners, d.owners)
+		m, err := writeRows(rows, base.owners, new.owners)
 		if err != nil {
 			return err
 		}
@@ -157,7 +172,7 @@ func mergeRun(path string, id [16]byte, base *run, d *delta) (*run, error) {
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		_, err = f.WriteAt(encodeRunHeader(id, d, n, m), 0)
+		_, err = f.WriteAt(encodeRunHeader(id, new, n, m), 0)
 		return err
 	})
 	if err != nil {
@@ -166,12 +181,12 @@ func mergeRun(path string, id [16]byte, base *run, d *delta) (*run, error) {
 	return openRun(path, id)
 }
 
-func encodeRunHeader(id [16]byte, d *delta, keys, owners int) []byte {
+func encodeRunHeader(id [16]byte, new news, keys, owners int) []byte {
 	b := append(make([]byte, 0, runHeader), runMagic...)
 	b = append(b, id[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(d.upto.seq))
-	b = append(b, d.upto.hash[:]...)
-	b = binary.BigEndian.AppendUint64(b, d.slot)
+	b = binary.BigEndian.AppendUint64(b, uint64(new.upto.seq))
+	b = append(b, new.upto.hash[:]...)
+	b = binary.BigEndian.AppendUint64(b, new.slot)
 	b = binary.BigEndian.AppendUint64(b, uint64(keys))
 	b = binary.BigEndian.AppendUint64(b, uint64(owners))
 	b = append(b, make([]byte, 28)...)
@@ -211,12 +226,30 @@ func writeRows(w io.Writer, old table, newer map[digest]uint64) (n int, err erro
 
 const rowsAtOnce = 2048
 
+// sorted returns the rows of m in order. Digests are spread evenly, so their
+// first bits say where each row stands but for a place or two.
 func sorted(m map[digest]uint64) []row {
-	rows := make([]row, 0, len(m))
-	for d, n := range m {
-		rows = append(rows, row{d, n})
+	width := max(bits.Len(uint(len(m)))-1, 0)
+	bucket := func(d digest) uint64 { return binary.BigEndian.Uint64(d[:]) >> (64 - width) }
+	ends := make([]int, 1<<width) // of each bucket: first its size, then where its next row goes
+	for d := range m {
+		ends[bucket(d)]++
 	}
-	slices.SortFunc(rows, row.compare)
+	begin := 0
+	for b, size := range ends {
+		ends[b], begin = begin, begin+size
+	}
+	rows := make([]row, len(m))
+	for d, n := range m {
+		b := bucket(d)
+		rows[ends[b]] = row{d, n}
+		ends[b]++
+	}
+	begin = 0
+	for _, end := range ends {
+		slices.SortFunc(rows[begin:end], row.compare)
+		begin = end
+	}
 	return rows
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/oklog/ulid/v2"
@@ -15,19 +14,10 @@ import (
 // id and a slot and go to the writer, so ids ascend in the order of entries. It
 // is held for that only, never while a call is sealed or committed.
 type turn struct {
-	mu     sync.Mutex
-	id     ulid.ULID     // the newest given out
-	number uint64        // of the newest call
-	deed   chan struct{} // closed when the last deed is done, or nil
-
-	// The slots of owners that the index may not know yet: in newer those of
-	// the calls since mark, in older those before it.
-	newer, older map[digest]uint64
-	mark         uint64
-	done         atomic.Uint64 // the newest call whose owners the index knows
+	mu   sync.Mutex
+	id   ulid.ULID     // the newest given out
+	deed chan struct{} // closed when the last deed is done, or nil
 }
-
-func newTurn() turn { return turn{newer: map[digest]uint64{}, older: map[digest]uint64{}} }
 
 // take locks mu. While a deed waits nobody takes a turn: what is sealed then
 // could be sealed by a key that the deed destroys, or for one it forgets.
@@ -69,29 +59,10 @@ func (t *turn) sent(c *call) {
 	}
 }
 
-// slotOf returns the slot that an owner was given and the index may not know.
-func (t *turn) slotOf(owner digest) (slot uint64, ok bool) {
-	if slot, ok = t.newer[owner]; !ok {
-		slot, ok = t.older[owner]
-	}
-	return slot, ok
-}
-
-// gave notes the slot of an owner, and drops those that the index knows.
-func (t *turn) gave(owner digest, slot uint64) {
-	if t.done.Load() >= t.mark {
-		clear(t.older)
-		t.newer, t.older, t.mark = t.older, t.newer, t.number
-	}
-	t.newer[owner] = slot
-}
-
 // give gives the drafts of a call their ids, their times and their slots. It
 // ends with an error if one of them needs a key and there is none to be had.
 func (l *Log) give(c *call) (err error) {
 	defer l.beneath(&err)()
-	l.turn.number++
-	c.number = l.turn.number
 	if err := l.doubtful(); err != nil {
 		return err
 	}
@@ -115,9 +86,11 @@ func (l *Log) give(c *call) (err error) {
 
 // giveSlot sets flags and slot: the slot of the draft's owner, or a new one if
 // it has none or its key was destroyed. A draft that has an entry already, as
-// the writer will find, gets none: else every retry would use up a key.
+// the writer will find, gets none: else every retry would use up a key. That of
+// an owner who never had a slot is not looked for: it is nobody's retry.
 func (l *Log) giveSlot(c *call, d *draft) (known bool, err error) {
-	if d.owner != (digest{}) && l.forgotten[d.owner] {
+	owned := d.owner != (digest{})
+	if owned && l.forgotten[d.owner] {
 		d.Flags = ledger.Gone
 		return false, nil
 	}
@@ -128,23 +101,19 @@ func (l *Log) giveSlot(c *call, d *draft) (known bool, err error) {
 		return false, nil
 	}
 	d.Flags |= ledger.Sealed | ledger.ChaCha
-	if d.owner != (digest{}) {
-		if d.Slot, d.isNew = l.turn.slotOf(d.owner); !d.isNew {
-			d.Slot, _ = l.index.slotOf(d.owner, &d.filed)
-		}
+	if owned {
+		d.Slot, _ = l.index.slotOf(d.owner, &d.filed)
 		if d.Slot != 0 && !l.keys.destroyed(d.Slot) {
 			return false, nil
 		}
 	}
-	if l.index.has(d.key, &d.filed) {
+	if (!owned || d.Slot != 0) && l.index.has(d.key, &d.filed) {
 		return true, nil
 	}
 	if d.Slot, err = l.newSlot(c); err != nil {
 		return false, err
 	}
-	if d.isNew = d.owner != (digest{}); d.isNew {
-		l.turn.gave(d.owner, d.Slot)
-	}
+	l.index.owners.give(d.owner, d.Slot)
 	return false, nil
 }
 

@@ -43,32 +43,49 @@ func (l *Log) write() {
 }
 
 // take commits first together with what waits behind it, and returns the call
-// that it took out but did not commit, if any.
+// that it took out but did not commit, if any. Nobody waits for company: what
+// comes while the calls before it are sealed comes along.
 func (l *Log) take(first *call) (next *call) {
 	if first.deed != nil {
 		l.do(first)
 		return nil
 	}
-	group, drafts, bytes := []*call{first}, len(first.drafts), first.bytes
-	for drafts < groupDrafts && bytes < groupBytes && next == nil {
+	g := group{calls: []*call{first}, drafts: len(first.drafts), bytes: first.bytes}
+	for sealed := 0; sealed < len(g.calls); sealed++ {
+		g.calls[sealed].sealed.Wait()
+		if next == nil && sealed == len(g.calls)-1 {
+			next = l.gather(&g)
+		}
+	}
+	l.commit(g.calls)
+	return next
+}
+
+// group is calls that share a commit.
+type group struct {
+	calls  []*call
+	drafts int
+	bytes  int64
+}
+
+// gather adds to g the calls that wait, as many as fit, up to a deed, which it
+// returns.
+func (l *Log) gather(g *group) (deed *call) {
+	for g.drafts < groupDrafts && g.bytes < groupBytes {
 		select {
 		case c := <-l.calls:
 			switch {
 			case c == nil: // closed
-				l.commit(group)
 				return nil
 			case c.deed != nil:
-				next = c
-			default:
-				group, drafts, bytes = append(group, c), drafts+len(c.drafts), bytes+c.bytes
+				return c
 			}
+			g.calls, g.drafts, g.bytes = append(g.calls, c), g.drafts+len(c.drafts), g.bytes+c.bytes
 		default:
-			l.commit(group)
 			return nil
 		}
 	}
-	l.commit(group)
-	return next
+	return nil
 }
 
 func (l *Log) do(c *call) {
@@ -106,8 +123,6 @@ func (l *Log) replyAll(calls []*call, err error) {
 
 // commit answers every call of the group, after one commit.
 func (l *Log) commit(group []*call) {
-	last := group[len(group)-1]
-	defer l.turn.done.Store(last.number)
 	group = l.admit(group)
 	if len(group) == 0 {
 		return
@@ -131,14 +146,12 @@ func (l *Log) commit(group []*call) {
 	}
 }
 
-// admit waits until the calls are sealed, answers those that cannot be
-// committed and returns the others.
+// admit answers the calls that cannot be committed and returns the others.
 func (l *Log) admit(group []*call) []*call {
 	room := l.room()
 	l.tight.Store(!room.all)
 	admitted := group[:0]
 	for _, c := range group {
-		c.sealed.Wait()
 		if err := cmp.Or(c.ctx.Err(), room.refuses(c.ctx), c.broken); err != nil {
 			l.reply(c, answer{err: err})
 			continue
