@@ -108,7 +108,7 @@ func TestBadModels(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
 		"NaN":                {strings.Replace(folder(t, -1), `[0.5]`, `[NaN]`, 1), "invalid character 'N'"},
 		"failing self-tests": {strings.Replace(folder(t, -1), `\"intercept\":-1`, `\"intercept\":-2`, 1), "self-test 1: the model gives"},
-		"nothing":            {`{"folder":{}}`, "manifest.json: EOF"},
+		"nothing":            {`{"folder":{}}`, "manifest.json: it is empty"},
 		"too large":          {`{"folder":{"linear":"` + strings.Repeat("x", 5<<20) + `"}}`, "larger than this service takes"},
 	} {
 		if got := d.post("/api/v1/models", tt.body); got.status != 400 && got.status != 413 || !strings.Contains(got.text, tt.want) {

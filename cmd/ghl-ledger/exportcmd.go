@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,9 +20,9 @@ import (
 
 type exportCmd struct {
 	remote  `embed:""`
-	Dataset []string      `required:"" placeholder:"NAME,…" help:"events, leads, features, labels, scores, training; a comma between, or all."`
+	Dataset []string      `required:"" placeholder:"NAME" help:"events, leads, features, labels, scores, training; a comma between, or all."`
 	Format  export.Format `enum:"jsonl,csv,parquet" default:"jsonl" help:"${enum}."`
-	After   string        `placeholder:"ID" help:"Only what came after that entry; in a folder, where its last export ended if not given."`
+	After   string        `placeholder:"ID" help:"Of events, labels and scores, only what came after that entry; in a folder, after its last export if not given. The others are always whole."`
 	Until   string        `placeholder:"ID" help:"Up to that entry; the newest if not given."`
 	PII     bool          `name:"pii" help:"Personal data as they are. It is an audit entry."`
 	Out     string        `placeholder:"PATH" default:"-" help:"A file, or a folder (with a / at its end, or one that is there); - is standard output."`
@@ -32,7 +33,9 @@ type exportCmd struct {
 // Help is what export --help says beside its flags.
 func (exportCmd) Help() string {
 	return `Into a folder goes one file a UTC day, with manifest.json and a data dictionary;
-the next export into it goes on where this one ended. The same range gives the
+the next export into it goes on where this one ended: events, labels and scores
+get what is new; features, leads and training, which are as of the end, get
+another file that is whole, so read the newest alone. The same range gives the
 same bytes. People appear under pseudonyms unless --pii is given.
 
 Exit codes:
@@ -71,7 +74,7 @@ func (c *exportCmd) Run(ctx context.Context, con *console) (err error) {
 }
 
 func (c *exportCmd) request() (r export.Request, err error) {
-	if slices.Equal(c.Dataset, []string{"all"}) {
+	if slices.Contains(c.Dataset, "all") {
 		c.Dataset = export.Datasets()
 	}
 	for _, name := range c.Dataset {
@@ -131,6 +134,9 @@ func (c *exportCmd) file(ctx context.Context, con *console, from export.Source, 
 		return []export.Exported{{Summary: s}}, err
 	}
 	temp, err := os.CreateTemp(filepath.Dir(c.Out), ".export-*")
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("--out %s: %w", c.Out, p.Err) // not the other name that it has meanwhile
+	}
 	if err != nil {
 		return nil, err
 	}

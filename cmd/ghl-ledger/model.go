@@ -184,6 +184,11 @@ Examples:
 
 // Run tries the folder here, and hands it over.
 func (c *modelImportCmd) Run(ctx context.Context, con *console) error {
+	if info, err := os.Stat(c.Folder); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s: no folder: want one with manifest.json and linear.json", c.Folder)
+	}
 	folder, err := scoring.ReadFolder(os.DirFS(c.Folder))
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Folder, err)

@@ -44,7 +44,11 @@ func (d Words) Markdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Data dictionary\n\nSchema %s, features %s. Times are UTC. An entry's id is also a cursor.\n\n%s", d.SchemaVersion, d.FeatureSet, legend)
 	for _, s := range d.Datasets {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| column | type | unit | nulls | source | leak | personal data | meaning |\n|---|---|---|---|---|---|---|---|\n", s.Name, s.About)
+		whole := ""
+		if s.AsOf {
+			whole = " In a folder each export of it is whole: read the newest file alone."
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s%s\n\n| column | type | unit | nulls | source | leak | personal data | meaning |\n|---|---|---|---|---|---|---|---|\n", s.Name, s.About, whole)
 		for _, c := range s.Columns {
 			nulls := "no"
 			if c.Nulls {

@@ -2,12 +2,14 @@ package scoring
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
+	"reflect"
 )
 
 // Folder is a model that an analyst brings: two files of a folder. Whatever is
@@ -117,13 +119,32 @@ func decodeOne(name string, text []byte, v any) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	err := d.Decode(v)
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("model folder: %s: %s: got %s, want %s", name, cmp.Or(t.Field, "the file"), t.Value, wanted(t.Type.Kind()))
+	}
+	if err != nil {
 		return fmt.Errorf("model folder: %s: %w", name, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("model folder: %s: something follows the object", name)
 	}
 	return nil
+}
+
+// wanted names a kind of value as its author knows it.
+func wanted(k reflect.Kind) string {
+	switch k {
+	case reflect.Float64:
+		return "a number up to 1.8e308"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
 }
 
 func (m manifestFile) validate() error {

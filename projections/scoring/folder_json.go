@@ -23,10 +23,13 @@ func plainJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber() // a number out of range is refused later, by its name
 	err := plainValue(d, mostNested)
-	if errors.Is(err, io.EOF) && len(bytes.TrimSpace(text)) > 0 {
-		return io.ErrUnexpectedEOF
+	switch {
+	case !errors.Is(err, io.EOF):
+		return err
+	case len(bytes.TrimSpace(text)) == 0:
+		return errors.New("it is empty")
 	}
-	return err
+	return io.ErrUnexpectedEOF
 }
 
 func plainValue(d *json.Decoder, depth int) error {

@@ -65,13 +65,13 @@ var hostile = []struct {
 }{
 	{"truncated manifest", firstHalf, nil, "manifest.json: unexpected EOF"},
 	{"truncated model", nil, firstHalf, "linear.json: unexpected EOF"},
-	{"empty model", nil, always(""), "linear.json: EOF"},
+	{"empty model", nil, always(""), "linear.json: it is empty"},
 	{"oversized manifest", padded, nil, "manifest.json is larger than"},
 	{"oversized model", nil, padded, "linear.json is larger than"},
 	{"NaN weight", nil, swap("0.4", "NaN"), "invalid character 'N'"},
 	{"infinite weight", nil, swap("0.4", "Infinity"), "invalid character 'I'"},
-	{"weight that overflows", nil, swap("0.4", "1e999"), "cannot unmarshal number 1e999"},
-	{"weight as text", nil, swap("0.4", `"0.4"`), "cannot unmarshal string"},
+	{"weight that overflows", nil, swap("0.4", "1e999"), "weights: got number 1e999, want a number up to 1.8e308"},
+	{"weight as text", nil, swap("0.4", `"0.4"`), "weights: got string, want a number"},
 	{"weight out of range", nil, swap("0.4", "1e7"), "has_phone: weight 1e+07"},
 	{"weight that breaks a promise", nil, swap("0.8", "-0.8"), "messages_7d: weight -0.8 breaks a promise"},
 	{"intercept out of range", nil, swap("-1.5,", "-1e300,"), "intercept: not a number within"},
@@ -81,6 +81,7 @@ var hostile = []struct {
 	{"negative spread", nil, swap(`"mean"`, `"spread":[-1,0,0],"mean"`), "silence: spread"},
 	{"too few weights", nil, swap("-0.1,0.4,0.8", "-0.1"), "want one mean, scale and weight a feature"},
 	{"base rate of one", nil, swap("0.15", "1"), "base_rate: want above 0 and below 1"},
+	{"a list for a model", nil, always("[]"), "linear.json: the file: got array, want an object"},
 	{"another format", swap(`"format":1`, `"format":7`), nil, "format: want 1, got 7"},
 	{"a pickle", nil, always("\x80\x04\x95sklearn.linear_model"), "linear.json: no UTF-8 text"},
 	{"a tree model", swap("linear.json", "xgboost.json"), nil, "model: want linear.json"},
@@ -104,11 +105,11 @@ var hostile = []struct {
 	{"no number for a weight", nil, swap("0.4", "null"), "null: want a value"},
 	{"nothing for a model", nil, always("null"), "null: want a value"},
 	{"a self-test of no number", swap(`"probability":`, `"probability":NaN,"p":`), nil, "manifest.json: invalid character 'N'"},
-	{"a self-test that overflows", swap(`"x":[0,0,0]`, `"x":[1e999,0,0]`), nil, "cannot unmarshal number 1e999"},
+	{"a self-test that overflows", swap(`"x":[0,0,0]`, `"x":[1e999,0,0]`), nil, "self_tests.x: got number 1e999, want a number"},
 	{"a name that is no text", swap("ours", "\xff\xfe"), nil, "manifest.json: no UTF-8 text"},
 	{"UTF-16", nil, always("\xff\xfe{\x00}\x00"), "linear.json: no UTF-8 text"},
 	{"a zero byte after the model", nil, func(s string) string { return s + "\x00" }, "linear.json: something follows"},
-	{"a format that is no whole number", swap(`"format":1`, `"format":1.5`), nil, "cannot unmarshal number 1.5"},
+	{"a format that is no whole number", swap(`"format":1`, `"format":1.5`), nil, "format: got number 1.5, want a whole number"},
 }
 
 func always(s string) func(string) string { return func(string) string { return s } }
