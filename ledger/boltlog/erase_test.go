@@ -139,3 +139,38 @@ func TestRetryUsesNoKey(t *testing.T) {
 		t.Errorf("20,000 retries grew the key file from %d to %d bytes", before, after)
 	}
 }
+
+// TestForgottenBesideMerges has contacts come, and come again, before, while and
+// after the index is written anew beside the appends: each has one key all the
+// time, so nothing of it is left to read once that is destroyed.
+func TestForgottenBesideMerges(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, boltlog.Options{})
+	const batches, filler = 140, 1000 // the first merge begins after 131,072
+	for i := range batches {
+		var ds []ledger.Draft
+		for j := range filler {
+			ds = append(ds, ledger.Draft{Kind: "filler", Key: fmt.Sprint("filler ", i, " ", j)})
+		}
+		for c := max(0, i-3); c <= i; c++ {
+			ds = append(ds, of(fmt.Sprint(i, " of ", c), fmt.Sprint("contact ", c)))
+		}
+		logtest.Append(t, l, ds...)
+	}
+	for c := range batches {
+		if err := l.Erase(t.Context(), fmt.Sprint("contact ", c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range logtest.Entries(t, l, ledger.Cursor{}) {
+		if e.Subject != "" && !e.Erased {
+			t.Fatalf("entry %d of %s can be read", e.Seq, e.Subject)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, dir); !r.Sound() {
+		t.Error(r.Faults)
+	}
+}
