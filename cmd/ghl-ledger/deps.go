@@ -12,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/handlers"
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
@@ -70,6 +71,14 @@ type storageView struct {
 	WaitingDrafts int64   `json:"waiting_drafts"`
 	OldestReader  float64 `json:"oldest_reader_seconds"`
 	Damage        string  `json:"damage,omitempty"` // the first entry that was found damaged
+
+	Verifying *verifying `json:"verifying,omitempty"` // while every entry is looked at
+}
+
+// verifying is how far a look at every entry is.
+type verifying struct {
+	Seq ledger.Seq `json:"seq"`
+	Of  ledger.Seq `json:"of"`
 }
 
 func (s *service) storage() any {
@@ -77,6 +86,7 @@ func (s *service) storage() any {
 	v := storageView{
 		FreeBytes: st.Free, EntryBytes: float64(st.Bytes) / float64(max(st.Head.Seq, 1)),
 		Commits: st.Commits, WaitingDrafts: st.Waiting, OldestReader: st.OldestReader.Seconds(),
+		Verifying: s.verifying.Load(),
 	}
 	if damage := s.ledger.Damage(); damage != nil {
 		v.Damage = damage.Error()
@@ -98,7 +108,8 @@ func (s *service) unready(context.Context) (causes, warnings []string) {
 
 // verify looks at every entry of the open ledger.
 func (s *service) verify(ctx context.Context) (any, error) {
-	r, err := s.ledger.Verify(ctx, nil)
+	defer s.verifying.Store(nil)
+	r, err := s.ledger.Verify(ctx, func(done, total ledger.Seq) { s.verifying.Store(&verifying{done, total}) })
 	return verdictOf(r), err
 }
 

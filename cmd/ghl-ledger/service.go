@@ -48,6 +48,7 @@ type service struct {
 	backups    *backups
 	secrets    atomic.Pointer[secrets]
 	draining   atomic.Bool
+	verifying  atomic.Pointer[verifying]
 }
 
 // meaning is how texts and fields are read by every fold.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -76,13 +77,52 @@ func (c *verifyCmd) verify(ctx context.Context, con *console) (verdict, error) {
 	case c.Data != "":
 		return verdict{}, fmt.Errorf("%w: stop the service, or leave --data out to ask it", err)
 	}
+	c.find(con.set)
+	if !isTerminal(con.err) { // nobody sees a bar
+		return c.ask(ctx, nil)
+	}
+	bar, done = con.bar("verify, by the service")
+	defer done()
+	return c.ask(ctx, bar)
+}
+
+// ask has the service that has the ledger open verify it. progress, if not nil,
+// is told how far it is.
+func (c *verifyCmd) ask(ctx context.Context, progress func(at, total int64)) (verdict, error) {
 	var answer struct {
 		Verified verdict `json:"verified"`
 	}
-	c.find(con.set)
-	c.patience = 24 * time.Hour
-	err = c.call(ctx, "GET", "/api/v1/ledger?verify=true", nil, &answer)
+	working, over := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	if progress != nil {
+		watching.Go(func() { c.watch(working, progress) })
+	}
+	r := c.remote
+	r.patience = 24 * time.Hour
+	err := r.call(ctx, "GET", "/api/v1/ledger?verify=true", nil, &answer)
+	over()
+	watching.Wait()
 	return answer.Verified, err
+}
+
+// watch asks the service how far it is until ctx ends. An answer that does not
+// come is no reason to give up on the verdict.
+func (c *verifyCmd) watch(ctx context.Context, progress func(at, total int64)) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		var now struct {
+			Storage struct{ Verifying *verifying }
+		}
+		if err := c.call(ctx, "GET", "/api/v1/ledger", nil, &now); err == nil && now.Storage.Verifying != nil {
+			progress(int64(now.Storage.Verifying.Seq), int64(now.Storage.Verifying.Of))
+		}
+	}
 }
 
 func isFile(path string) bool {

@@ -5,9 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -118,5 +122,31 @@ func TestVerifyCommand(t *testing.T) {
 		if code != test.code || !strings.Contains(out, test.says) {
 			t.Errorf("verify %v: exit %d, want %d, saying %q:\n%s", test.args, code, test.code, test.says, out)
 		}
+	}
+}
+
+// TestVerifyRunningProgress: while the service looks at its ledger, the one who
+// asked sees how far it is.
+func TestVerifyRunningProgress(t *testing.T) {
+	seen := make(chan struct{})
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("verify") != "true" {
+			_, _ = io.WriteString(w, `{"storage":{"verifying":{"seq":2000,"of":5000}}}`)
+			return
+		}
+		<-seen
+		_, _ = io.WriteString(w, `{"verified":{"sound":true,"entries":5000}}`)
+	}))
+	defer service.Close()
+	c := verifyCmd{remote: remote{URL: service.URL, Token: testToken}}
+	var once sync.Once
+	got, err := c.ask(t.Context(), func(at, total int64) {
+		if at != 2000 || total != 5000 {
+			t.Errorf("told %d of %d", at, total)
+		}
+		once.Do(func() { close(seen) })
+	})
+	if err != nil || !got.Sound || got.Entries != 5000 {
+		t.Errorf("ask: %+v, %v", got, err)
 	}
 }
