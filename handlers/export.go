@@ -28,8 +28,8 @@ const SummaryTrailer = "X-Export-Summary"
 const NextHeader = "X-Export-Next"
 
 // export streams a dataset. It holds nothing of the ledger while it waits for
-// the client; a client that takes no bytes for writeWait is gone. What fails
-// before the first byte is an error in JSON; what fails later cuts the
+// the client; a client that takes longer than writeWait for 64 KiB is gone. What
+// fails before the first byte is an error in JSON; what fails later cuts the
 // connection, so that nobody takes half a file for whole.
 func (a *api) export(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	if a.Export == nil {

@@ -19,6 +19,7 @@ import (
 type served struct {
 	*remote
 	bar func(at, total int64)
+	n   int64 // bytes that have come, of all exports
 
 	told        bool      // by the last export, that after until comes next
 	until, next ulid.ULID // so that an export day by day asks for each day once
@@ -66,7 +67,7 @@ func (s *served) Export(ctx context.Context, r export.Request, w io.Writer) (sum
 		b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what it says is the error
 		return sum, s.refused(resp.StatusCode, b)
 	}
-	if _, err := io.Copy(&counted{w: w, bar: s.bar}, resp.Body); err != nil {
+	if _, err := io.Copy(counted{w, s}, resp.Body); err != nil {
 		return sum, fmt.Errorf("the export was cut: %w: look at the service's log", err)
 	}
 	if err := json.Unmarshal([]byte(resp.Trailer.Get(handlers.SummaryTrailer)), &sum); err != nil {
@@ -84,16 +85,15 @@ func (s *served) hear(until ulid.ULID, h http.Header) (err error) {
 	return err
 }
 
-// counted shows how many bytes have come.
+// counted shows how many bytes have come; how many will, nobody says.
 type counted struct {
-	w   io.Writer
-	bar func(at, total int64)
-	n   int64
+	w io.Writer
+	s *served
 }
 
-func (c *counted) Write(p []byte) (int, error) {
+func (c counted) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
-	c.n += int64(n)
-	c.bar(c.n, c.n+1)
+	c.s.n += int64(n)
+	c.s.bar(c.s.n, -1)
 	return n, err
 }
