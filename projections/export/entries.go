@@ -76,6 +76,7 @@ type scoreRow struct {
 	Action     string    `col:"action,null,dict" source:"model" about:"The code of the first action recommended."`
 	Reasons    string    `col:"reasons" source:"model" about:"Codes with their points, one blank between: 40 plus these is the score."`
 	Model      string    `col:"model_id,dict" source:"model" about:"The model that served."`
+	ChurnModel string    `col:"churn_model_id,null,dict" source:"model" about:"The model that said churn_risk; nothing where that was the points card."`
 }
 
 // kindScored is the kind of the entries that hold a score.
@@ -97,7 +98,7 @@ func scoreOf(e *ledger.Entry, row *scoreRow) (bool, error) {
 		Seq: int64(e.Seq), ID: ledger.FormatID(e.ID), Recorded: e.Recorded, Contact: e.Subject, Location: e.Location,
 		Cause: ledger.FormatID(e.Cause), AsOf: said.AsOf, Score: s.Value, Delta: s.Delta, Quality: s.Quality,
 		Win: s.WinProbability, Churn: s.ChurnRisk, Confidence: s.Confidence, Basis: s.ConfidenceBasis,
-		Trend: s.Trend, Action: firstAction(s), Reasons: reasonsOf(s), Model: s.ModelID,
+		Trend: s.Trend, Action: firstAction(s), Reasons: reasonsOf(s), Model: s.ModelID, ChurnModel: s.ChurnModelID,
 	}
 	return true, nil
 }

@@ -46,6 +46,7 @@ type leadRow struct {
 	Created    time.Time  `col:"created_at" source:"leads" about:"When the lead was first heard of."`
 	Updated    time.Time  `col:"updated_at" source:"leads" about:"When it was last heard of."`
 	AsOf       string     `col:"as_of" source:"leads" about:"The newest entry that the row knows of."`
+	ChurnModel string     `col:"churn_model_id,null,dict" source:"model" about:"The model that said churn_risk; nothing where that was the points card."`
 }
 
 func leadOf(l *projections.Lead, row *leadRow) error {
@@ -59,7 +60,7 @@ func leadOf(l *projections.Lead, row *leadRow) error {
 		Created: l.Created, Updated: l.Updated, AsOf: l.AsOf,
 	}
 	if s := l.Score; s != nil {
-		row.Score, row.Quality, row.Win, row.Churn, row.Model = &s.Value, s.Quality, s.WinProbability, &s.ChurnRisk, s.ModelID
+		row.Score, row.Quality, row.Win, row.Churn, row.Model, row.ChurnModel = &s.Value, s.Quality, s.WinProbability, &s.ChurnRisk, s.ModelID, s.ChurnModelID
 	}
 	deals, tours := map[string]int64{}, map[string]int64{}
 	for _, o := range l.Opportunities {
