@@ -60,7 +60,7 @@ func (d Deps) keepConflict(ctx context.Context, first ledger.Entry, ev ghl.Event
 	got, err := d.append(ctx, own)
 	if err == nil && got.Added {
 		countConflict()
-		d.Alert("conflict", fmt.Sprintf("two deliveries with one webhookId and different bodies, both kept: compare `ghl-ledger events show %s` and %s",
+		d.Alert("conflicting deliveries", fmt.Sprintf("two deliveries with one webhookId and different bodies, both kept: compare `ghl-ledger events show %s` and %s",
 			ledger.FormatID(first.ID), ledger.FormatID(got.Entry.ID)))
 	}
 	return got, err

@@ -124,7 +124,7 @@ func TestIDWithAnotherBody(t *testing.T) {
 	if len(es) != 2 || es[0].Meta.Conflict || !es[1].Meta.Conflict {
 		t.Errorf("entries %v, want the second marked as conflict", d.kinds())
 	}
-	if len(told) != 1 || !strings.HasPrefix(told[0], "conflict: ") || !strings.Contains(told[0], ledger.FormatID(es[0].ID)) || !strings.Contains(told[0], ledger.FormatID(es[1].ID)) {
+	if len(told) != 1 || !strings.HasPrefix(told[0], "conflicting deliveries: ") || !strings.Contains(told[0], ledger.FormatID(es[0].ID)) || !strings.Contains(told[0], ledger.FormatID(es[1].ID)) {
 		t.Errorf("alerted %q, want the two entries to be named once", told)
 	}
 	if after := d.counted("ghl_ledger_conflicts_total"); after == before || before == "" {
