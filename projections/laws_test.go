@@ -312,6 +312,43 @@ func TestRowsAreTheSameForAnyBatching(t *testing.T) {
 	})
 }
 
+// A walk, which folds only what rows are made from, knows of a lead at any entry
+// what the view knew then, but for the properties that fit it.
+func TestWalkKnowsWhatTheViewKnew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := scripted(bodies, order(t, len(bodies)))
+		n := rapid.IntRange(1, len(s)).Draw(t, "entries")
+		text := func(lead projections.Lead, ok bool, err error) string {
+			lead.PropertyMatches = nil
+			raw, jerr := json.Marshal([]any{ok, lead, lead.Facts, lead.Known, lead.Asked})
+			if err := errors.Join(err, jerr); err != nil {
+				t.Fatal(err)
+			}
+			return string(raw)
+		}
+		var got string
+		err := projections.Walk(context.Background(), s, tempDir(t), meaning, func(e ledger.Entry, lead projections.LeadAt) error {
+			if int(e.Seq) == n {
+				got = text(lead("c1"))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := tempDir(t)
+		folded(t, dir, s[:n], 100, nil, every()...)
+		r, err := projections.NewRunner(dir, s[:n], projections.Options{Logger: quiet.Logger}, every()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if want := text(projections.LeadsView{Runner: r, Meaning: meaning}.Get("c1")); got != want {
+			t.Fatalf("lead at entry %d\n got %s\nwant %s", n, got, want)
+		}
+	})
+}
+
 // Nor do they depend on rebuilds, previews and rollbacks, which a stop finds
 // anywhere.
 func TestRowsAreTheSameAfterRebuilds(t *testing.T) {

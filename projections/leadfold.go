@@ -26,7 +26,7 @@ type leadFold struct {
 func (f *leadFold) open(contact string) (err error) {
 	f.contact = contact
 	f.row, _, err = f.lead(contact)
-	f.before = f.row.indexKeys()
+	f.before = f.indexed(f.row)
 	return err
 }
 

@@ -204,5 +204,5 @@ func (f *leadFold) forget() error {
 			return err
 		}
 	}
-	return f.putLead(contact, row.indexKeys(), &leadRow{Forgotten: true, AsOf: f.e.ID})
+	return f.putLead(contact, f.indexed(row), &leadRow{Forgotten: true, AsOf: f.e.ID})
 }

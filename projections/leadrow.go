@@ -124,10 +124,10 @@ func (r rows) lead(contact string) (*leadRow, bool, error) {
 	return row, ok, err
 }
 
-// indexKeys are where the lists of leads find the contact; nil for a row that
-// no list shows.
-func (row *leadRow) indexKeys() map[string][]byte {
-	if row.hidden() {
+// indexed is where the lists of leads find the contact; nil for a row that no
+// list shows.
+func (r rows) indexed(row *leadRow) map[string][]byte {
+	if r.lean || row.hidden() {
 		return nil
 	}
 	return map[string][]byte{"by_score": row.scoreKey(), "by_updated": row.updatedKey()}
@@ -141,7 +141,7 @@ func (r rows) putLead(contact string, before map[string][]byte, row *leadRow) er
 			return err
 		}
 	}
-	for bucket, k := range row.indexKeys() {
+	for bucket, k := range r.indexed(row) {
 		if err := r.putRaw(bucket, append(k, contact...), nil); err != nil {
 			return err
 		}

@@ -46,7 +46,10 @@ const (
 //	by_score     score, contact → nothing
 //	by_updated   time, contact → nothing
 //	clock        tick → time of the newest clock.ticked
-type Leads struct{ meaning Meaning }
+type Leads struct {
+	meaning Meaning
+	lean    bool // see rows
+}
 
 // Meaning is how texts and fields are read. A nil field is scoring's own way.
 type Meaning struct {
@@ -84,7 +87,7 @@ func (Leads) Version() int { return 1 }
 
 // Apply implements Projection.
 func (l Leads) Apply(tx *bbolt.Tx, e ledger.Entry) error {
-	f := &leadFold{Meaning: l.meaning, rows: rows{tx}, e: e}
+	f := &leadFold{Meaning: l.meaning, rows: rows{tx: tx, lean: l.lean}, e: e}
 	switch {
 	case e.Kind == KindForgotten:
 		return f.forget()

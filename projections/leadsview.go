@@ -180,5 +180,5 @@ func (f LeadFilter) scored(lead Lead) bool {
 
 // view runs f on the rows of the view that serves.
 func (v LeadsView) view(f func(rows) error) error {
-	return v.Runner.View(LeadsName, func(tx *bbolt.Tx) error { return f(rows{tx}) })
+	return v.Runner.View(LeadsName, func(tx *bbolt.Tx) error { return f(rows{tx: tx}) })
 }

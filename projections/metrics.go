@@ -88,7 +88,7 @@ var conditionAfter = map[string]string{
 
 // Apply implements Projection.
 func (Metrics) Apply(tx *bbolt.Tx, e ledger.Entry) error {
-	f := &metricsFold{rows: rows{tx}, e: e}
+	f := &metricsFold{rows: rows{tx: tx}, e: e}
 	if err := f.advance(); err != nil {
 		return err
 	}

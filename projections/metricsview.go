@@ -197,5 +197,5 @@ func firstID(at time.Time) []byte {
 
 // view runs f on the rows of the view that serves.
 func (v MetricsView) view(f func(rows) error) error {
-	return v.Runner.View(MetricsName, func(tx *bbolt.Tx) error { return f(rows{tx}) })
+	return v.Runner.View(MetricsName, func(tx *bbolt.Tx) error { return f(rows{tx: tx}) })
 }

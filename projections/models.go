@@ -87,7 +87,7 @@ type modelRow struct {
 
 // Apply implements Projection.
 func (Models) Apply(tx *bbolt.Tx, e ledger.Entry) error {
-	f := modelFold{rows{tx}, e}
+	f := modelFold{rows{tx: tx}, e}
 	switch e.Kind {
 	case string(ghl.OpportunityWon), string(ghl.OpportunityLost), kindTicked:
 		return f.see()

@@ -290,5 +290,5 @@ func builtInInfo(inForce []string) ModelInfo {
 }
 
 func (v ModelsView) view(f func(rows) error) error {
-	return v.runner.View(ModelsName, func(tx *bbolt.Tx) error { return f(rows{tx}) })
+	return v.runner.View(ModelsName, func(tx *bbolt.Tx) error { return f(rows{tx: tx}) })
 }

@@ -44,7 +44,7 @@ func (Outcomes) Version() int { return 1 }
 
 // Apply implements Projection.
 func (o Outcomes) Apply(tx *bbolt.Tx, e ledger.Entry) error {
-	f := &outcomeFold{Meaning: o.meaning, rows: rows{tx}, e: e}
+	f := &outcomeFold{Meaning: o.meaning, rows: rows{tx: tx}, e: e}
 	switch {
 	case e.Kind == KindForgotten || e.Kind == KindReadmitted:
 		return f.person(e.Subject, f.forget)

@@ -192,5 +192,5 @@ func campaignOf(location, id string, t tally) CampaignStats {
 
 // view runs f on the rows of the view that serves.
 func (v OutcomesView) view(f func(rows) error) error {
-	return v.Runner.View(OutcomesName, func(tx *bbolt.Tx) error { return f(rows{tx}) })
+	return v.Runner.View(OutcomesName, func(tx *bbolt.Tx) error { return f(rows{tx: tx}) })
 }

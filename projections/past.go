@@ -98,7 +98,7 @@ func (p *Past) open(dir string, fill func(path string) error, readOnly bool) err
 // that were forgotten are left out, and so are the properties that fit a lead.
 func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
 	return p.g.db.View(func(tx *bbolt.Tx) error {
-		r := rows{tx}
+		r := rows{tx: tx}
 		return r.each("leads", func(contact, _ []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -30,7 +30,7 @@ const (
 func (f *leadFold) seeProperty(address string, value *float64) error {
 	address = strings.TrimSpace(address)
 	id := strings.ToLower(strings.Join(strings.Fields(address), " "))
-	if id == "" || strings.Contains(id, "\x00") {
+	if f.lean || id == "" || strings.Contains(id, "\x00") {
 		return nil
 	}
 	row := propertyRow{Address: address, S: f.s}

@@ -11,7 +11,10 @@ import (
 )
 
 // rows reads and writes JSON in a view's buckets.
-type rows struct{ tx *bbolt.Tx }
+type rows struct {
+	tx   *bbolt.Tx
+	lean bool // of leads: what only lists and timelines show is left out
+}
 
 // key joins parts so that a whole part is a prefix. No part but the last may
 // contain \x00; ids are checked for that when an event is parsed.

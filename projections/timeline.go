@@ -13,6 +13,9 @@ import (
 )
 
 func (f *leadFold) putMoment(subject, text string) error {
+	if f.lean {
+		return nil
+	}
 	m := Moment{
 		EventID: ledger.FormatID(f.e.ID), Seq: uint64(f.e.Seq), Kind: f.e.Kind,
 		Occurred: f.s.time(), Recorded: f.e.Recorded, Cause: ledger.FormatID(f.e.Cause),

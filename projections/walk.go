@@ -34,21 +34,20 @@ func Walk(ctx context.Context, log ledger.Reader, dir string, m Meaning, visit f
 			err = cerr
 		}
 	}()
-	w := &walk{db: db, leads: NewLeads(m), meaning: m, visit: visit, parked: map[string]bool{}}
-	batch := make([]ledger.Entry, 0, walkBatch)
-	for e, err := range log.Read(ctx, ledger.Cursor{}) {
-		if err != nil {
+	m = m.orDefault()
+	w := &walk{db: db, meaning: m, visit: visit, parked: map[string]bool{}}
+	w.leads = Leads{meaning: m.recalling(&w.texts), lean: true}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	batches, failed := readAhead(ctx, log, m)
+	for b := range batches {
+		if err := w.fold(b); err != nil {
+			stop()
+			<-failed
 			return err
 		}
-		if batch = append(batch, e); len(batch) < walkBatch {
-			continue
-		}
-		if err := w.fold(batch); err != nil {
-			return err
-		}
-		batch = batch[:0]
 	}
-	return w.fold(batch)
+	return <-failed
 }
 
 // EndWalks removes what walks in dir left behind that were cut off by the end of
@@ -67,10 +66,11 @@ const walkPrefix = "walk-"
 // it, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)
 
-// walkBatch is how many entries are folded in one transaction, and unmapEvery
-// after how many of these the pages of the file are unmapped.
+// Bounds of what is folded in one transaction, and after how many of these the
+// pages of the file are unmapped.
 const (
 	walkBatch  = 512
+	walkBytes  = 8 << 20
 	unmapEvery = 16
 )
 
@@ -81,15 +81,17 @@ type walk struct {
 	visit   func(ledger.Entry, LeadAt) error
 	parked  map[string]bool
 	batches int
+	texts   texts // of the batch that is folded
 }
 
-func (w *walk) fold(batch []ledger.Entry) error {
+func (w *walk) fold(b readBatch) error {
+	w.texts = b.texts
 	return w.db.Update(func(tx *bbolt.Tx) error {
 		if w.batches++; w.batches%unmapEvery == 0 {
 			unmap(tx)
 		}
-		at := func(contact string) (Lead, bool, error) { return rows{tx}.unmatched(w.meaning, contact) }
-		for _, e := range batch {
+		at := func(contact string) (Lead, bool, error) { return rows{tx: tx}.unmatched(w.meaning, contact) }
+		for _, e := range b.entries {
 			if e.Subject != "" && w.parked[e.Subject] {
 				continue
 			}
