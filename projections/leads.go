@@ -82,8 +82,8 @@ const LeadsName = "leads"
 // Name implements Projection.
 func (Leads) Name() string { return LeadsName }
 
-// Version implements Projection.
-func (Leads) Version() int { return 1 }
+// Version implements Projection. It rises when messages are read otherwise.
+func (Leads) Version() int { return 2 }
 
 // Apply implements Projection.
 func (l Leads) Apply(tx *bbolt.Tx, e ledger.Entry) error {
