@@ -29,7 +29,7 @@ func TestBackupsKeepKeys(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, string, string) {}, ""},
 		{"a key is lost", func(t *testing.T, data, _ string) { overwrite(t, data, make([]byte, 32)) }, "1 of the ledger's keys are gone though nobody destroyed them"},
-		{"a key is damaged", func(t *testing.T, data, _ string) { overwrite(t, data, []byte("x")) }, "does not open with the key"},
+		{"a key is damaged", func(t *testing.T, data, _ string) { overwrite(t, data, []byte("another key")) }, "does not open with the key"},
 		{"the file there is cut off", func(t *testing.T, _, folder string) {
 			if err := os.Truncate(filepath.Join(folder, sharedKeys), 33); err != nil {
 				t.Fatal(err)
