@@ -40,10 +40,10 @@ func TestBrought(t *testing.T) {
 		if run.Card == nil || run.Card.HeldLeads == 0 || run.Watched == nil || run.Watched.Leads != 0 || len(run.Watched.Alarms) != 0 {
 			t.Errorf("tried: %+v, watched %+v", run, run.Watched)
 		}
+		o.append("clock.ticked", time.Now()) // first: it says what time it is when a training is due
 		for range 25 {
 			o.append("opportunity.won", time.Now())
 		}
-		o.append("clock.ticked", time.Now())
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got := o.loop.List(); len(got) < 2 || o.inForce() != id || len(o.alerts) != 0 {
