@@ -78,7 +78,7 @@ func openGeneration(dir string, f file, readOnly bool) (g *generation, err error
 		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, f, err)
 	}
 	g = &generation{file: f, dir: dir, db: db, readOnly: readOnly}
-	if err := db.View(g.load); err != nil {
+	if err := errors.Join(db.View(g.load), g.unmap()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", errUnreadable, f, err), db.Close())
 	}
 	return g, nil
@@ -107,6 +107,14 @@ func (g *generation) load(tx *bbolt.Tx) error {
 		g.parked.Store(int64(parked.Stats().KeyN))
 	}
 	return nil
+}
+
+// unmap gives back the pages that were read; see unmap.
+func (g *generation) unmap() error {
+	return g.db.View(func(tx *bbolt.Tx) error {
+		unmap(tx)
+		return nil
+	})
 }
 
 func (g *generation) path() string          { return filepath.Join(g.dir, g.file.String()) }
@@ -155,7 +163,15 @@ func (g *generation) mark(k []byte, on bool) error {
 }
 
 // close waits for g's readers. What it was given is on the disk after release.
-func (g *generation) close() error { return g.db.Close() }
+// It writes the list of free pages, which commits leave out: who opens a file
+// without one looks at every page, and holds all of it in memory.
+func (g *generation) close() error {
+	if !g.readOnly {
+		g.db.NoFreelistSync = false
+		_ = g.db.Update(func(*bbolt.Tx) error { return nil }) // without room for it, the next open takes longer
+	}
+	return g.db.Close()
+}
 
 // remove closes g and deletes its file.
 func (g *generation) remove() error {

@@ -26,8 +26,10 @@ func FoldLeads(ctx context.Context, log ledger.Reader, m Meaning, until ledger.S
 	if err != nil {
 		return nil, err
 	}
-	v := &view{p: NewLeads(m), log: log, o: Options{Batch: 4 * 256}}
-	err = v.catchUpTo(ctx, p.g, until, func(g *generation, batch []ledger.Entry) error { return g.fold(v.p, batch) })
+	v := &view{p: Leads{meaning: p.Meaning, lean: true}, log: log, o: Options{Batch: 4 * 256}}
+	err = v.catchUpTo(ctx, p.g, until, func(g *generation, batch []ledger.Entry) error {
+		return errors.Join(g.fold(v.p, batch), g.unmap())
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fold the leads up to entry %d: %w", until, err), p.Close())
 	}
@@ -94,12 +96,18 @@ func (p *Past) open(dir string, fill func(path string) error, readOnly bool) err
 	return err
 }
 
+// pastLeads is after how many leads the pages of the file are unmapped.
+const pastLeads = 256
+
 // Each yields every lead in the order of contact ids, deleted ones too. Those
 // that were forgotten are left out, and so are the properties that fit a lead.
 func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
 	return p.g.db.View(func(tx *bbolt.Tx) error {
-		r := rows{tx: tx}
+		r, n := rows{tx: tx}, 0
 		return r.each("leads", func(contact, _ []byte) error {
+			if n++; n%pastLeads == 0 {
+				unmap(tx)
+			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
