@@ -13,7 +13,7 @@
 #   make promtool /metrics and the alert rules, by Prometheus's own tool (Debian)
 #   make proxies  the snippets for Caddy and nginx, run by Debian's
 #   make readers  exports opened by DuckDB and another reader of Parquet (node, npm); the README's Python
-#   make export-bench  memory and rate of each dataset over ROWS=1000000 events
+#   make export-bench  memory and rate of each dataset over ROWS=1000000 events (DATASETS=training: of that one)
 #   make browser  the console in a headless Chromium
 #   make image    the Dockerfile's build, run in an empty root as nobody (root; no Docker)
 #   make build    ./ghl-ledger
@@ -119,7 +119,7 @@ readers:
 
 # Each dataset over ROWS events: memory, and the rate against a bare read.
 export-bench:
-	GHL_LEDGER_EXPORT_EVENTS=$(ROWS) $(GO) test -count 1 -v -timeout 60m -run '^TestExportRate$$' ./projections/export
+	GHL_LEDGER_EXPORT_EVENTS=$(ROWS) GHL_LEDGER_EXPORT_DATASETS=$(DATASETS) $(GO) test -count 1 -v -timeout 60m -run '^TestExportRate$$' ./projections/export
 
 load:
 	LEDGER_REBUILD_EVENTS=$(EVENTS) $(GO) test -count 1 -v -timeout 60m -run '^TestRebuildUnderLoad$$' ./cmd/ghl-ledger

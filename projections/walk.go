@@ -67,11 +67,13 @@ const walkPrefix = "walk-"
 type LeadAt func(contact string) (Lead, bool, error)
 
 // Bounds of what is folded in one transaction, and after how many of these the
-// pages of the file are unmapped.
+// pages of the file are unmapped: with each page that is read the kernel maps
+// its neighbours, so a batch in which no two entries are of one lead may map
+// some 30 MB.
 const (
 	walkBatch  = 512
 	walkBytes  = 8 << 20
-	unmapEvery = 16
+	unmapEvery = 2
 )
 
 type walk struct {
