@@ -9,7 +9,6 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // Walk folds the leads view from the beginning of a ledger, in a file of its
@@ -66,14 +65,10 @@ const walkPrefix = "walk-"
 // it, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)
 
-// Bounds of what is folded in one transaction, and after how many of these the
-// pages of the file are unmapped: with each page that is read the kernel maps
-// its neighbours, so a batch in which no two entries are of one lead may map
-// some 30 MB.
+// Bounds of what is folded in one transaction.
 const (
-	walkBatch  = 512
-	walkBytes  = 8 << 20
-	unmapEvery = 2
+	walkBatch = 512
+	walkBytes = 8 << 20
 )
 
 type walk struct {
@@ -82,18 +77,18 @@ type walk struct {
 	meaning Meaning
 	visit   func(ledger.Entry, LeadAt) error
 	parked  map[string]bool
-	batches int
+	pages   pages
 	texts   texts // of the batch that is folded
 }
 
 func (w *walk) fold(b readBatch) error {
 	w.texts = b.texts
 	return w.db.Update(func(tx *bbolt.Tx) error {
-		if w.batches++; w.batches%unmapEvery == 0 {
-			unmap(tx)
-		}
 		at := func(contact string) (Lead, bool, error) { return rows{tx: tx}.unmatched(w.meaning, contact) }
-		for _, e := range b.entries {
+		for i, e := range b.entries {
+			if i%lookEvery == 0 {
+				w.pages.giveBack(tx)
+			}
 			if e.Subject != "" && w.parked[e.Subject] {
 				continue
 			}
@@ -117,13 +112,4 @@ func (w *walk) apply(tx *bbolt.Tx, e ledger.Entry) (err error) {
 		}
 	}()
 	return w.leads.Apply(tx, e)
-}
-
-// unmap gives the pages of the file that the process has read back to the
-// kernel, which keeps them cached: all of a walk would count as memory of the
-// process. The mapping itself stays, held in its place by tx, and a page that
-// is read again is mapped again.
-func unmap(tx *bbolt.Tx) {
-	start, size := tx.DB().Info().Data, uintptr(tx.Size())
-	_, _, _ = unix.Syscall(unix.SYS_MADVISE, start, size, unix.MADV_DONTNEED) // where it is refused, nothing changes
 }
