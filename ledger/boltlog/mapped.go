@@ -9,7 +9,7 @@ import (
 
 // mostMapped is how many bytes of records are copied out before the pages that
 // they lay in are unmapped.
-const mostMapped = 64 << 20
+const mostMapped = 32 << 20
 
 // mapped counts the bytes of records copied out of the mapped file. A page that
 // was read counts as memory of the process until it is unmapped, so a read of
