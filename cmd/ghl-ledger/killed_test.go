@@ -193,6 +193,10 @@ func (p *process) caughtUp() bool {
 			return false
 		}
 	}
+	return p.viewsAtHead()
+}
+
+func (p *process) viewsAtHead() bool {
 	for _, v := range list[struct {
 		Lag int `json:"lag_events"`
 	}](p, "/api/v1/projections") {
