@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
@@ -34,7 +33,7 @@ type index struct {
 // delta is what came after a file. upto is the last entry in it.
 type delta struct {
 	upto witness
-	keys map[digest]uint64
+	keys *memtable
 }
 
 // merge is the outcome of merging a delta into a file.
@@ -43,11 +42,8 @@ type merge struct {
 	err error
 }
 
-// next is an empty delta after d, with room for as much as d has: to make a map
-// grow costs as much as to fill it.
-func (d *delta) next() *delta {
-	return &delta{upto: d.upto, keys: make(map[digest]uint64, len(d.keys))}
-}
+// next is an empty delta after d, with room for as much as d has.
+func (d *delta) next() *delta { return &delta{d.upto, newMemtable(d.keys.len())} }
 
 // openIndex opens the index file, or begins an empty one if it is missing,
 // damaged or not this ledger's; fits says whether the ledger has that entry.
@@ -66,7 +62,7 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 		base = &run{slot: firstSlot}
 	}
 	ix.base = base
-	ix.fresh = &delta{base.upto, map[digest]uint64{}}
+	ix.fresh = &delta{base.upto, newMemtable(0)}
 	ix.owners = newOwners(base.slot)
 	return ix
 }
@@ -102,9 +98,9 @@ func (ix *index) ask(key, owner digest) (f filed) {
 
 // find returns the entry that may have the key.
 func (ix *index) find(key digest, f *filed) (ledger.Seq, bool) {
-	seq, ok := ix.fresh.keys[key]
+	seq, ok := ix.fresh.keys.find(key)
 	if !ok && ix.merging != nil {
-		seq, ok = ix.merging.keys[key]
+		seq, ok = ix.merging.keys.find(key)
 	}
 	switch {
 	case ok:
@@ -140,7 +136,7 @@ func (ix *index) slotOf(owner digest, f *filed) (uint64, bool) {
 // add notes the key of an entry.
 func (ix *index) add(at witness, key digest) {
 	ix.fresh.upto = at
-	ix.fresh.keys[key] = uint64(at.seq)
+	ix.fresh.keys.add(key, uint64(at.seq))
 }
 
 // Bounds of what is kept in memory before it is merged into the file: a
@@ -157,7 +153,7 @@ func (ix *index) tend() {
 		ix.install(m)
 	default:
 	}
-	if ix.merging == nil && len(ix.fresh.keys) >= min(max(ix.base.keys.len()/4, minFresh), maxFresh) {
+	if ix.merging == nil && ix.fresh.keys.len() >= min(max(ix.base.keys.len()/4, minFresh), maxFresh) {
 		ix.start()
 	}
 }
@@ -175,7 +171,7 @@ func (ix *index) start() {
 // news is what a merge adds to a file.
 type news struct {
 	delta
-	owners map[digest]uint64
+	owners *memtable
 	slot   uint64 // the first never given out
 }
 
@@ -195,7 +191,7 @@ func (ix *index) install(m merge) {
 	defer ix.mu.Unlock()
 	if m.err != nil {
 		ix.log.Warn("index not written", "err", m.err)
-		maps.Copy(ix.merging.keys, ix.fresh.keys)
+		ix.merging.keys.addAll(ix.fresh.keys)
 		ix.fresh.keys = ix.merging.keys
 	} else {
 		ix.replace(m.run)

@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"iter"
-	"math/bits"
 	"os"
-	"slices"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"golang.org/x/sys/unix"
@@ -158,21 +155,15 @@ func mergeRun(path string, id [16]byte, base *run, new news) (*run, error) {
 			return err
 		}
 		sum := crc32.New(castagnoli)
-		w := bufio.NewWriterSize(f, 1<<20)
-		rows := io.MultiWriter(w, sum)
-		n, err := writeRows(rows, base.keys, new.keys)
-		if err != nil {
-			return err
-		}
-		m, err := writeRows(rows, base.owners, new.owners)
-		if err != nil {
-			return err
-		}
-		w.Write(sum.Sum(nil)) // Flush repeats its error
+		w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<20)
+		n, m := writeRows(w, base.keys, new.keys), writeRows(w, base.owners, new.owners)
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		_, err = f.WriteAt(encodeRunHeader(id, new, n, m), 0)
+		if _, err := f.Write(sum.Sum(nil)); err != nil {
+			return err
+		}
+		_, err := f.WriteAt(encodeRunHeader(id, new, n, m), 0)
 		return err
 	})
 	if err != nil {
@@ -207,74 +198,33 @@ func (a row) compare(b row) int {
 }
 
 // writeRows writes the rows of both in order; where both have a digest the
-// newer row counts. It returns how many it wrote.
-func writeRows(w io.Writer, old table, newer map[digest]uint64) (n int, err error) {
-	block := make([]byte, 0, rowsAtOnce*rowSize) // a row at a time costs more than making it
-	for r := range merged(old, sorted(newer)) {
-		block = binary.BigEndian.AppendUint64(append(block, r.digest[:]...), r.number)
-		n++
-		if len(block) == cap(block) {
-			if _, err := w.Write(block); err != nil {
-				return n, err
-			}
-			block = block[:0]
+// newer row counts. It returns how many it wrote. Flush repeats its error.
+func writeRows(w *bufio.Writer, old table, newer *memtable) (n int) {
+	from := 0
+	var own [rowSize]byte
+	for r := range newer.all() {
+		to, same := old.seek(from, r.digest)
+		w.Write(old.rows[from*rowSize : to*rowSize])
+		copy(own[:], r.digest[:])
+		binary.BigEndian.PutUint64(own[len(r.digest):], r.number)
+		w.Write(own[:])
+		n += to - from + 1
+		from = to
+		if same {
+			from++ // the newer row counts
 		}
 	}
-	_, err = w.Write(block)
-	return n, err
+	w.Write(old.rows[from*rowSize:])
+	return n + old.len() - from
 }
 
-const rowsAtOnce = 2048
-
-// sorted returns the rows of m in order. Digests are spread evenly, so their
-// first bits say where each row stands but for a place or two.
-func sorted(m map[digest]uint64) []row {
-	width := max(bits.Len(uint(len(m)))-1, 0)
-	bucket := func(d digest) uint64 { return binary.BigEndian.Uint64(d[:]) >> (64 - width) }
-	ends := make([]int, 1<<width) // of each bucket: first its size, then where its next row goes
-	for d := range m {
-		ends[bucket(d)]++
-	}
-	begin := 0
-	for b, size := range ends {
-		ends[b], begin = begin, begin+size
-	}
-	rows := make([]row, len(m))
-	for d, n := range m {
-		b := bucket(d)
-		rows[ends[b]] = row{d, n}
-		ends[b]++
-	}
-	begin = 0
-	for _, end := range ends {
-		slices.SortFunc(rows[begin:end], row.compare)
-		begin = end
-	}
-	return rows
-}
-
-func merged(old table, newer []row) iter.Seq[row] {
-	return func(yield func(row) bool) {
-		i := 0
-		for _, r := range newer {
-			for ; i < old.len() && old.compare(i, r.digest) < 0; i++ {
-				if !yield(old.at(i)) {
-					return
-				}
-			}
-			if i < old.len() && old.compare(i, r.digest) == 0 {
-				i++ // the newer row counts
-			}
-			if !yield(r) {
-				return
-			}
-		}
-		for ; i < old.len(); i++ {
-			if !yield(old.at(i)) {
-				return
-			}
+// seek returns the first row from i on that does not stand before d, and
+// whether it is d's.
+func (t table) seek(i int, d digest) (at int, there bool) {
+	for ; i < t.len(); i++ {
+		if c := t.compare(i, d); c >= 0 {
+			return i, c == 0
 		}
 	}
+	return i, false
 }
-
-func (t table) at(i int) row { return row{digest(t.row(i)[:16]), t.number(i)} }
