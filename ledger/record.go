@@ -92,6 +92,17 @@ func HashRecord(stored []byte) [32]byte { return sha256.Sum256(stored) }
 // AppendRecord appends the encoding of r to b. The draft must be valid.
 func AppendRecord(b []byte, r *Record) []byte {
 	start := len(b)
+	b = append(AppendHead(b, r, len(r.Body)), r.Body...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+}
+
+// RecordTail is how many bytes follow the body of a record.
+const RecordTail = crcSize
+
+// AppendHead appends the encoding of r up to its body, which is of so many
+// bytes. When they and RecordTail more have been appended, PlaceRecord makes it
+// a record: so a body can be sealed where it is to stand.
+func AppendHead(b []byte, r *Record, body int) []byte {
 	b = append(b, Version, byte(r.Flags))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Seq))
 	b = append(b, r.ID[:]...)
@@ -103,9 +114,7 @@ func AppendRecord(b []byte, r *Record) []byte {
 	for _, s := range [...]string{r.Kind, r.Key, r.Subject, r.Location} {
 		b = appendText(b, s)
 	}
-	b = appendFields(b, r)
-	b = appendText(b, r.Body)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+	return binary.AppendUvarint(appendFields(b, r), uint64(body))
 }
 
 // PlaceRecord gives a stored record its place: it sets seq, prev and the

@@ -130,27 +130,25 @@ func (l *Log) seal(c *call) {
 }
 
 // encode sets d.stored. A draft without an id has an entry already.
-func (l *Log) encode(d *draft) error {
+func (l *Log) encode(d *draft) (err error) {
 	if d.ID.IsZero() {
 		return nil
 	}
-	r := d.Record
+	r, body := &d.Record, d.packed
+	size := len(body)
 	switch {
 	case r.Flags&ledger.Gone != 0:
-		r.Body = nil
-	case r.Slot == 0:
-		r.Body = d.packed
-	default:
-		buffer := l.buffers.Get().(*[]byte)
-		defer l.buffers.Put(buffer)
-		sealed, err := l.keys.seal((*buffer)[:0], r.Slot, r.ID, d.packed)
-		if err != nil {
-			return err
-		}
-		*buffer, r.Body = sealed, sealed
+		body, size = nil, 0
+	case r.Slot != 0:
+		size += sealing
 	}
-	size := 160 + len(r.Kind) + len(r.Key) + len(r.Subject) + len(r.Location) + len(r.Body) // about
-	d.stored = ledger.AppendRecord(make([]byte, 0, size), &r)
-	d.packed = nil
+	about := 160 + len(r.Kind) + len(r.Key) + len(r.Subject) + len(r.Location) + size
+	b := ledger.AppendHead(make([]byte, 0, about), r, size)
+	if r.Slot == 0 {
+		b = append(b, body...)
+	} else if b, err = l.keys.seal(b, r.Slot, r.ID[:], body); err != nil {
+		return err
+	}
+	d.stored, d.packed = append(b, make([]byte, ledger.RecordTail)...), nil
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/crypto/chacha20poly1305"
 	"golang.org/x/sys/unix"
 )
@@ -195,9 +194,12 @@ func (k *keyring) key(slot uint64) (key [slotSize]byte, err error) {
 	return key, nil
 }
 
+// sealing is by how much a sealed body is longer.
+const sealing = chacha20poly1305.Overhead
+
 // seal appends the sealed body to b. An id is never used twice, so its end is
 // a nonce; the whole of it is bound to the body.
-func (k *keyring) seal(b []byte, slot uint64, id ulid.ULID, body []byte) ([]byte, error) {
+func (k *keyring) seal(b []byte, slot uint64, id, body []byte) ([]byte, error) {
 	key, err := k.key(slot)
 	if err != nil {
 		return nil, err
@@ -206,7 +208,7 @@ func (k *keyring) seal(b []byte, slot uint64, id ulid.ULID, body []byte) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(b, id[4:], body, id[:]), nil
+	return aead.Seal(b, id[4:], body, id), nil
 }
 
 // open returns the body that was sealed in r. It ends with errErased if the

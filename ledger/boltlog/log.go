@@ -110,8 +110,7 @@ type Log struct {
 	keys    *keyring
 	witness *os.File
 	pack    *packer
-	buffers sync.Pool // of *[]byte, to seal into
-	index   *index    // the writer's
+	index   *index // the writer's
 
 	forgotten map[digest]bool // changed by deeds, read in turn: bodies of these are not kept
 	stuck     bool            // the writer's: bbolt panicked and holds its lock

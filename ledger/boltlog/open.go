@@ -38,7 +38,6 @@ func Open(dir string, o Options) (*Log, error) {
 		done:  make(chan struct{}),
 		grown: make(chan struct{}),
 	}
-	l.buffers.New = func() any { return new([]byte) }
 	if err := l.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger in %s: %w", dir, err), l.abandon())
 	}
