@@ -119,6 +119,9 @@ func addressSubject(location, address string) string { return "a" + location + "
 
 // row returns the contact's row, a new one if there is none.
 func (r rows) lead(contact string) (*leadRow, bool, error) {
+	if r.walked != nil {
+		return r.walked.lead(contact)
+	}
 	row := &leadRow{}
 	ok, err := r.get("leads", []byte(contact), row)
 	return row, ok, err
@@ -136,6 +139,9 @@ func (r rows) indexed(row *leadRow) map[string][]byte {
 // putLead keeps the row and moves the contact in the indexes, where it was
 // under the keys before.
 func (r rows) putLead(contact string, before map[string][]byte, row *leadRow) error {
+	if r.walked != nil {
+		return r.walked.putLead(contact, row)
+	}
 	for bucket, k := range before {
 		if err := r.delete(bucket, append(k, contact...)); err != nil {
 			return err

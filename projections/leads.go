@@ -87,7 +87,12 @@ func (Leads) Version() int { return 2 }
 
 // Apply implements Projection.
 func (l Leads) Apply(tx *bbolt.Tx, e ledger.Entry) error {
-	f := &leadFold{Meaning: l.meaning, rows: rows{tx: tx, lean: l.lean}, e: e}
+	return l.fold(rows{tx: tx, lean: l.lean}, e, nil)
+}
+
+// fold folds e into rows; ev is the event in it where that was read already.
+func (l Leads) fold(r rows, e ledger.Entry, ev *ghl.Event) error {
+	f := &leadFold{Meaning: l.meaning, rows: r, e: e}
 	switch {
 	case e.Kind == KindForgotten:
 		return f.forget()
@@ -96,11 +101,14 @@ func (l Leads) Apply(tx *bbolt.Tx, e ledger.Entry) error {
 	case isOwn(e.Kind):
 		return f.foldOwn()
 	}
-	ev, err := ghl.ParseEvent(e.Body, e.Meta.Type)
+	if ev != nil {
+		return f.foldEvent(*ev)
+	}
+	read, err := ghl.ParseEvent(e.Body, e.Meta.Type)
 	if err != nil {
 		return err
 	}
-	return f.foldEvent(ev)
+	return f.foldEvent(read)
 }
 
 // ownKinds begin the kinds that the service itself writes.

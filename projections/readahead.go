@@ -11,11 +11,18 @@ import (
 // texts is what texts mean, worked out ahead.
 type texts map[string]scoring.Text
 
-// readBatch is entries, and what their texts mean.
+// readBatch is entries, the events in them, and what their texts mean.
 type readBatch struct {
 	entries []ledger.Entry
+	events  []*ghl.Event // beside entries; nil where there is none, or it cannot be read
 	texts   texts
 }
+
+// Bounds of a batch.
+const (
+	readEntries = 512
+	readBytes   = 8 << 20
+)
 
 // readAhead reads the ledger, and the texts in it, beside whoever folds what
 // it yields. After the last batch failed has the reader's error, or nil; it
@@ -45,9 +52,8 @@ func readBatches(ctx context.Context, log ledger.Reader, m Meaning, out chan<- r
 		if err != nil {
 			return err
 		}
-		b.entries = append(b.entries, e)
-		b.texts.read(m, e)
-		if bytes += len(e.Body); len(b.entries) < walkBatch && bytes < walkBytes {
+		b.entries, b.events = append(b.entries, e), append(b.events, b.texts.read(m, e))
+		if bytes += len(e.Body); len(b.entries) < readEntries && bytes < readBytes {
 			continue
 		}
 		if err := send(); err != nil {
@@ -57,21 +63,27 @@ func readBatches(ctx context.Context, log ledger.Reader, m Meaning, out chan<- r
 	return send()
 }
 
-// read notes what the texts of an entry mean that the fold of leads asks for.
-// What it misses the fold reads itself.
-func (t texts) read(m Meaning, e ledger.Entry) {
+// read returns the event in an entry, and notes what the texts in it mean that
+// the fold of leads asks for. What it misses the fold reads itself.
+func (t texts) read(m Meaning, e ledger.Entry) (ev *ghl.Event) {
 	if e.Erased || isOwn(e.Kind) {
-		return
+		return nil
 	}
-	defer func() { _ = recover() }() // the fold meets it again, and passes over the entry
-	ev, err := ghl.ParseEvent(e.Body, e.Meta.Type)
+	defer func() {
+		if recover() != nil {
+			ev = nil // the fold meets it again, and passes over the entry
+		}
+	}()
+	read, err := ghl.ParseEvent(e.Body, e.Meta.Type)
 	switch {
 	case err != nil:
-	case ev.Message != nil && ev.Type == ghl.MessageReceived && ev.Message.Content != "":
-		t.note(m, plainText(ev.Message))
-	case ev.Appointment != nil && deref(ev.Appointment.Feedback) != "":
-		t.note(m, *ev.Appointment.Feedback)
+		return nil
+	case read.Message != nil && read.Type == ghl.MessageReceived && read.Message.Content != "":
+		t.note(m, plainText(read.Message))
+	case read.Appointment != nil && deref(read.Appointment.Feedback) != "":
+		t.note(m, *read.Appointment.Feedback)
 	}
+	return &read
 }
 
 func (t texts) note(m Meaning, text string) {

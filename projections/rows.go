@@ -10,10 +10,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// rows reads and writes JSON in a view's buckets.
+// rows reads and writes JSON in a view's buckets, or in those of a walk, which
+// has no lists.
 type rows struct {
-	tx   *bbolt.Tx
-	lean bool // of leads: what only lists and timelines show is left out
+	tx     *bbolt.Tx
+	walked *aggregates // in place of tx
+	lean   bool        // of leads: what only lists and timelines show is left out
 }
 
 // key joins parts so that a whole part is a prefix. No part but the last may
@@ -41,6 +43,9 @@ func (r rows) get(bucket string, k []byte, v any) (bool, error) {
 // raw returns the row at k, nil if there is none. It is valid only within the
 // transaction.
 func (r rows) raw(bucket string, k []byte) []byte {
+	if r.walked != nil {
+		return r.walked.get(bucket, k)
+	}
 	b := r.tx.Bucket([]byte(bucket))
 	if b == nil || len(k) == 0 {
 		return nil
@@ -57,6 +62,9 @@ func (r rows) put(bucket string, k []byte, v any) error {
 }
 
 func (r rows) putRaw(bucket string, k, raw []byte) error {
+	if r.walked != nil {
+		return r.walked.put(bucket, k, raw)
+	}
 	b, err := r.tx.CreateBucketIfNotExists([]byte(bucket))
 	if err != nil {
 		return err
@@ -65,6 +73,9 @@ func (r rows) putRaw(bucket string, k, raw []byte) error {
 }
 
 func (r rows) delete(bucket string, k []byte) error {
+	if r.walked != nil {
+		return r.walked.delete(bucket, k)
+	}
 	b := r.tx.Bucket([]byte(bucket))
 	if b == nil {
 		return nil
@@ -75,6 +86,9 @@ func (r rows) delete(bucket string, k []byte) error {
 // under yields the rows whose key begins with prefix and \x00, in the order of
 // the rest of their key, which comes with them.
 func (r rows) under(bucket string, prefix []byte) iter.Seq2[[]byte, []byte] {
+	if r.walked != nil {
+		return r.walked.under(bucket, prefix)
+	}
 	return func(yield func(rest, value []byte) bool) {
 		b := r.tx.Bucket([]byte(bucket))
 		if b == nil {
@@ -117,6 +131,9 @@ func (r rows) between(bucket string, from, to []byte) iter.Seq2[[]byte, []byte] 
 
 // newest yields what under yields, backwards.
 func (r rows) newest(bucket string, prefix []byte) iter.Seq2[[]byte, []byte] {
+	if r.walked != nil {
+		return r.walked.newest(bucket, prefix)
+	}
 	return func(yield func(rest, value []byte) bool) {
 		b := r.tx.Bucket([]byte(bucket))
 		if b == nil {

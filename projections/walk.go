@@ -1,46 +1,40 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
+	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
-	"go.etcd.io/bbolt"
 )
 
-// Walk folds the leads view from the beginning of a ledger, in a file of its
-// own in dir, and calls visit after each entry: lead then returns a contact as
-// it was known at that entry and nothing later. The file is gone when Walk
-// returns. What the fold cannot digest is passed over, with what follows of the
-// same contact, as the view itself parks it.
-func Walk(ctx context.Context, log ledger.Reader, dir string, m Meaning, visit func(e ledger.Entry, lead LeadAt) error) (err error) {
-	tmp, err := os.MkdirTemp(dir, walkPrefix)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	db, err := bbolt.Open(filepath.Join(tmp, "leads.db"), 0o600, &bbolt.Options{
-		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	})
+// Walk folds the leads view from the beginning of a ledger and shows the leads
+// on the way. What it keeps is in a file of its own, which has no name: nothing
+// is left of it, also where the process is killed.
+type Walk struct {
+	Log     ledger.Reader
+	Dir     string // where the file is
+	Meaning Meaning
+	Memory  int // bytes of rows that are held, about; 40 MB if zero
+}
+
+// Each calls visit after each entry: lead then returns a contact as it was
+// known at that entry and nothing later. What the fold cannot digest is passed
+// over, with what follows of the same contact, as the view itself parks it.
+func (w Walk) Each(ctx context.Context, visit func(e ledger.Entry, lead LeadAt) error) (err error) {
+	kept, err := newAggregates(w.Dir, cmp.Or(w.Memory, walkMemory))
 	if err != nil {
 		return fmt.Errorf("walk the ledger: %w", err)
 	}
-	defer func() {
-		if cerr := db.Close(); err == nil {
-			err = cerr
-		}
-	}()
-	m = m.orDefault()
-	w := &walk{db: db, meaning: m, visit: visit, parked: map[string]bool{}}
-	w.leads = Leads{meaning: m.recalling(&w.texts), lean: true}
+	defer func() { err = errors.Join(err, kept.close()) }()
+	f := newWalkFold(kept, w.Meaning.orDefault(), visit)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	batches, failed := readAhead(ctx, log, m)
+	batches, failed := readAhead(ctx, w.Log, f.Meaning)
 	for b := range batches {
-		if err := w.fold(b); err != nil {
+		if err := f.fold(b); err != nil {
 			stop()
 			<-failed
 			return err
@@ -49,67 +43,56 @@ func Walk(ctx context.Context, log ledger.Reader, dir string, m Meaning, visit f
 	return <-failed
 }
 
-// EndWalks removes what walks in dir left behind that were cut off by the end of
-// their process: leads as they were, which no erasure would reach.
-func EndWalks(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, walkPrefix+"*"))
-	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
-	}
-	return err
-}
-
-const walkPrefix = "walk-"
-
 // LeadAt returns a contact as it is known now, without the properties that fit
 // it, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)
 
-// Bounds of what is folded in one transaction.
-const (
-	walkBatch = 512
-	walkBytes = 8 << 20
-)
+const walkMemory = 40 << 20
 
-type walk struct {
-	db      *bbolt.DB
-	leads   Leads
-	meaning Meaning
-	visit   func(ledger.Entry, LeadAt) error
-	parked  map[string]bool
-	pages   pages
-	texts   texts // of the batch that is folded
+// walkFold folds what a walk reads.
+type walkFold struct {
+	Meaning
+	rows
+	leads  Leads
+	visit  func(ledger.Entry, LeadAt) error
+	parked map[string]bool
+	texts  texts // of the batch that is folded
 }
 
-func (w *walk) fold(b readBatch) error {
-	w.texts = b.texts
-	return w.db.Update(func(tx *bbolt.Tx) error {
-		at := func(contact string) (Lead, bool, error) { return rows{tx: tx}.unmatched(w.meaning, contact) }
-		for i, e := range b.entries {
-			if i%lookEvery == 0 {
-				w.pages.giveBack(tx)
-			}
-			if e.Subject != "" && w.parked[e.Subject] {
-				continue
-			}
-			if err := w.apply(tx, e); err != nil {
-				w.parked[e.Subject] = true
-				continue
-			}
-			if err := w.visit(e, at); err != nil {
-				return err
-			}
+func newWalkFold(kept *aggregates, m Meaning, visit func(ledger.Entry, LeadAt) error) *walkFold {
+	f := &walkFold{Meaning: m, rows: rows{walked: kept, lean: true}, visit: visit, parked: map[string]bool{}}
+	f.leads = Leads{meaning: m.recalling(&f.texts)}
+	return f
+}
+
+func (f *walkFold) fold(b readBatch) error {
+	f.texts = b.texts
+	for i, e := range b.entries {
+		if e.Subject != "" && f.parked[e.Subject] {
+			continue
 		}
-		return nil
-	})
+		if err := f.apply(e, b.events[i]); err != nil {
+			f.parked[e.Subject] = true
+		} else if err := f.visit(e, f.leadNow); err != nil {
+			return err
+		}
+		if err := f.walked.settle(); err != nil {
+			return fmt.Errorf("walk the ledger: %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *walkFold) leadNow(contact string) (Lead, bool, error) {
+	return f.unmatched(f.Meaning, contact)
 }
 
 // apply turns a panic into an error: it is the fault of one entry.
-func (w *walk) apply(tx *bbolt.Tx, e ledger.Entry) (err error) {
+func (f *walkFold) apply(e ledger.Entry, ev *ghl.Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return w.leads.Apply(tx, e)
+	return f.leads.fold(f.rows, e, ev)
 }

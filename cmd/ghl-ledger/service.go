@@ -93,9 +93,6 @@ func openService(cfg Config, log *slog.Logger, alerts *alerts, doubt func(error)
 	if err != nil {
 		return nil, errors.Join(err, s.runner.Close())
 	}
-	if err := projections.EndWalks(cfg.DataDir); err != nil {
-		return nil, errors.Join(err, s.runner.Close())
-	}
 	s.wireLearning()
 	s.wireOutbox(templates)
 	s.wireReads(head)

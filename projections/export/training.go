@@ -37,19 +37,22 @@ func writeTraining(ctx context.Context, p *Plan, out *rows, s *Summary) error {
 	}
 	row := new(trainingRow)
 	v := reflect.ValueOf(row).Elem()
-	return p.beside(ctx, s, func(int64, int64) {}, func(ctx context.Context) error {
-		return p.samples(ctx, func(r training.Row) error {
-			*row = trainingRow{Contact: r.Lead, Event: r.Event, AsOf: r.AsOf, Source: r.Source, Points: r.Points, Tier: r.Tier,
-				Y: int64(r.Y), Known: r.Known, Set: scoring.FeatureSet, X: r.X}
-			return out.put(v, false)
-		})
+	return p.samples(ctx, s, func(r training.Row) error {
+		*row = trainingRow{Contact: r.Lead, Event: r.Event, AsOf: r.AsOf, Source: r.Source, Points: r.Points, Tier: r.Tier,
+			Y: int64(r.Y), Known: r.Known, Set: scoring.FeatureSet, X: r.X}
+		return out.put(v, false)
 	})
 }
 
-// samples yields the rows of the ledger as it was at the end of the range, as
-// they come: none is kept.
-func (p *Plan) samples(ctx context.Context, yield func(training.Row) error) error {
+// samples yields the rows of the ledger as it was at the end of the range, and
+// counts what of the range was erased: one reading serves both.
+func (p *Plan) samples(ctx context.Context, s *Summary, yield func(training.Row) error) error {
 	from := training.Source{Log: p.x.Log, Until: p.last.Seq, Dir: p.x.Dir, Card: scoring.BuiltIn()}
+	from.Seen = func(e ledger.Entry) {
+		if e.Erased && p.first.Seq > 0 && e.Seq >= p.first.Seq {
+			s.Erased++
+		}
+	}
 	return from.Each(ctx, func(at, total ledger.Seq) { p.Progress(int64(at), int64(total)) }, func(r training.Sample) error {
 		if !r.Labelled {
 			return nil

@@ -2,6 +2,8 @@ package training
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -18,6 +20,9 @@ type Source struct {
 	Card    *scoring.Model // says Points and Tier
 	Target  Target         // what the labels are of
 	Until   ledger.Seq     // the last entry that is read; zero is the head
+
+	// Seen is told of each entry that is read, beside the walk; may be nil.
+	Seen func(ledger.Entry)
 }
 
 // Sample is a row whose label may not be known yet.
@@ -45,9 +50,10 @@ func (s Source) Rows(ctx context.Context, progress func(done, total ledger.Seq))
 // ledger. Each row knows what the ledger knew at its entry; its label is what
 // the ledger knows at Until. Leads that were forgotten have none.
 //
-// The ledger is read twice. What is held in memory is a few times per lead, not
-// the rows. Progress is told every thousand entries of the second reading.
-func (s Source) Each(ctx context.Context, progress func(done, total ledger.Seq), yield func(Sample) error) error {
+// The ledger is read once, and progress told every thousand entries; rows are
+// yielded after that, since their labels are not known before. They wait in a
+// file: what is held in memory is a few times per lead.
+func (s Source) Each(ctx context.Context, progress func(done, total ledger.Seq), yield func(Sample) error) (err error) {
 	if s.Until == 0 {
 		head, err := s.Log.Head(ctx)
 		if err != nil {
@@ -55,35 +61,58 @@ func (s Source) Each(ctx context.Context, progress func(done, total ledger.Seq),
 		}
 		s.Until = head.Seq
 	}
-	s.Log = upTo{s.Log, s.Until}
-	fates, err := s.readFates(ctx)
+	rows, err := newSpool(s.Dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("collect rows: %w", err)
 	}
-	c := &collector{Source: s, fates: fates, last: map[string]time.Time{}, yield: yield}
-	err = projections.Walk(ctx, s.Log, s.Dir, s.Meaning, func(e ledger.Entry, lead projections.LeadAt) error {
+	defer func() { err = errors.Join(err, rows.close()) }()
+	c := &collector{Source: s, last: map[string]time.Time{}, yield: rows.put}
+	fates := newFates(s.Target)
+	seen := func(e ledger.Entry) {
+		fates.add(e)
+		if s.Seen != nil {
+			s.Seen(e)
+		}
+	}
+	walk := projections.Walk{Log: told{s.Log, s.Until, seen}, Dir: s.Dir, Meaning: s.Meaning}
+	err = walk.Each(ctx, func(e ledger.Entry, lead projections.LeadAt) error {
 		if e.Seq%1000 == 0 {
 			progress(e.Seq, s.Until)
 		}
 		return c.visit(e, lead)
 	})
-	if err == nil {
-		progress(s.Until, s.Until)
+	if err != nil {
+		return err
 	}
-	return err
+	progress(s.Until, s.Until)
+	return rows.each(func(r Sample) error {
+		if r.Seq < fates.forgotten[r.Lead] {
+			return ctx.Err()
+		}
+		r.Labelled = fates.label(&r.Row)
+		return errors.Join(ctx.Err(), yield(r))
+	})
 }
 
-// upTo is a ledger as it was when the entry at last was the newest.
-type upTo struct {
+// told is a ledger as it was when the entry at last was the newest. It says
+// which entries it reads.
+type told struct {
 	ledger.Reader
 	last ledger.Seq
+	seen func(ledger.Entry)
 }
 
 // Read implements ledger.Reader.
-func (u upTo) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
+func (t told) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.Entry, error] {
 	return func(yield func(ledger.Entry, error) bool) {
-		for e, err := range u.Reader.Read(ctx, after) {
-			if err == nil && e.Seq > u.last || !yield(e, err) {
+		for e, err := range t.Reader.Read(ctx, after) {
+			if err == nil && e.Seq > t.last {
+				return
+			}
+			if err == nil {
+				t.seen(e)
+			}
+			if !yield(e, err) {
 				return
 			}
 		}
@@ -93,7 +122,6 @@ func (u upTo) Read(ctx context.Context, after ledger.Cursor) iter.Seq2[ledger.En
 // collector makes rows as the ledger is folded.
 type collector struct {
 	Source
-	fates *fates
 	last  map[string]time.Time // arrival of the entry of a lead's newest row
 	yield func(Sample) error
 }
@@ -101,11 +129,13 @@ type collector struct {
 // visit yields a row, if it is time for one. What was read back knows later
 // things of an earlier time.
 func (c *collector) visit(e ledger.Entry, at projections.LeadAt) error {
+	if e.Kind == projections.KindForgotten {
+		delete(c.last, e.Subject) // none of its rows will be yielded
+	}
 	if e.Meta.Scheme == "" || e.Erased || e.Subject == "" || e.Meta.Backfill || ends(e) {
 		return nil
 	}
-	last, seen := c.last[e.Subject]
-	if seen && e.Arrived().Sub(last) < apart || e.Seq < c.fates.forgotten[e.Subject] {
+	if last, seen := c.last[e.Subject]; seen && e.Arrived().Sub(last) < apart {
 		return nil
 	}
 	lead, ok, err := at(e.Subject)
@@ -125,6 +155,5 @@ func (c *collector) visit(e ledger.Entry, at projections.LeadAt) error {
 	if c.Target == Churn {
 		row.Points = scoring.ChurnPoints(s.ChurnRisk)
 	}
-	row.Labelled = c.fates.label(&row.Row, c.Target)
 	return c.yield(row)
 }

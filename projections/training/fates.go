@@ -1,7 +1,6 @@
 package training
 
 import (
-	"context"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
@@ -47,6 +46,7 @@ func (t Target) horizon() time.Duration {
 
 // fates is what became of the leads, as far as the ledger tells.
 type fates struct {
+	target    Target
 	ends      map[string][]end
 	heard     map[string][]word // what came from a lead; of Churn alone
 	forgotten map[string]ledger.Seq
@@ -67,18 +67,12 @@ func ends(e ledger.Entry) bool {
 	return ghl.Type(e.Kind) == ghl.OpportunityWon || ghl.Type(e.Kind) == ghl.OpportunityLost
 }
 
-func (s Source) readFates(ctx context.Context) (*fates, error) {
-	f := &fates{ends: map[string][]end{}, heard: map[string][]word{}, forgotten: map[string]ledger.Seq{}}
-	for e, err := range s.Log.Read(ctx, ledger.Cursor{}) {
-		if err != nil {
-			return nil, err
-		}
-		f.add(e, s.Target)
-	}
-	return f, nil
+func newFates(t Target) *fates {
+	return &fates{target: t, ends: map[string][]end{}, heard: map[string][]word{}, forgotten: map[string]ledger.Seq{}}
 }
 
-func (f *fates) add(e ledger.Entry, t Target) {
+// add takes an entry in, in the order of the ledger.
+func (f *fates) add(e ledger.Entry) {
 	if at := e.Arrived(); at.After(f.now) {
 		f.now = at
 	}
@@ -90,7 +84,7 @@ func (f *fates) add(e ledger.Entry, t Target) {
 	case e.Meta.Scheme == "" || e.Erased || e.Subject == "": // no delivery
 	case ends(e):
 		f.end(e)
-	case t == Churn && hears(e):
+	case f.target == Churn && hears(e):
 		at := e.Arrived()
 		if !e.Occurred.IsZero() && e.Occurred.Before(at) {
 			at = e.Occurred
@@ -122,7 +116,8 @@ func hears(e ledger.Entry) bool {
 
 // label says what became of a row within the target's horizon and when that
 // was known, and false where it is not known yet. A win outweighs a loss.
-func (f *fates) label(r *Row, t Target) bool {
+func (f *fates) label(r *Row) bool {
+	t := f.target
 	until := r.AsOf.Add(t.horizon())
 	var decided *end
 	for i, e := range f.ends[r.Lead] {

@@ -2,37 +2,39 @@ package training_test
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
-	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/enterprisehub/ghl-ledger/projections/scoring"
 	"github.com/enterprisehub/ghl-ledger/projections/training"
 )
 
-// A walk leaves nothing behind, and what one that was cut off left is removed.
-func TestWalksEnd(t *testing.T) {
+// What rows are collected in has no name at any time, so nothing is left of it
+// where the process is killed, which no erasure would reach.
+func TestNothingIsLeftOfRows(t *testing.T) {
 	d, dir := newDiary(t), t.TempDir()
-	d.on(0, "contact.created", "c1", `,"first_name":"Ann"`)
-	s := training.Source{Log: d.log, Dir: dir, Meaning: meaning, Card: scoring.BuiltIn()}
-	if _, err := s.Rows(t.Context(), func(_, _ ledger.Seq) {}); err != nil {
-		t.Fatal(err)
-	}
-	left := func() []os.DirEntry {
-		list, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
+	named := func() {
+		if list, err := os.ReadDir(dir); err != nil || len(list) > 0 {
+			t.Errorf("in the directory: %v, %v", list, err)
 		}
-		return list
 	}
-	if list := left(); len(list) != 0 {
-		t.Errorf("left behind: %v", list)
+	d.on(0, "contact.created", "c1", `,"first_name":"Ann"`)
+	d.on(1, "message.received", "c1", `,"message_id":"m1","channel":"sms","content":"Could I see it?"`)
+	reading := meaning
+	asked, n := 0, 0
+	reading.Text = func(text string) scoring.Text {
+		asked++
+		named()
+		return scoring.ReadText(text)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "walk-123"), 0o700); err != nil {
-		t.Fatal(err)
+	s := training.Source{Log: d.log, Dir: dir, Meaning: reading, Card: scoring.BuiltIn()}
+	err := s.Each(t.Context(), func(_, _ ledger.Seq) {}, func(training.Sample) error {
+		n++
+		named()
+		return nil
+	})
+	if err != nil || n != 1 || asked != 1 {
+		t.Errorf("%d rows, %d texts, %v", n, asked, err)
 	}
-	if err := projections.EndWalks(dir); err != nil || len(left()) != 0 {
-		t.Errorf("after the end of a process: %v, %v", left(), err)
-	}
+	named()
 }

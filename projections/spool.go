@@ -1,0 +1,75 @@
+package projections
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+)
+
+// spool keeps pieces of any size in a file that has no name: however the
+// process ends, nothing of it is left. One goroutine may use it.
+type spool struct {
+	file *os.File
+	end  int64             // of all places
+	free map[int64][]int64 // places that hold nothing any more, by their room
+}
+
+// extent is where a piece stands in a spool. The zero extent is nowhere.
+type extent struct{ at, size int64 }
+
+func newSpool(dir string) (*spool, error) {
+	f, err := os.CreateTemp(dir, "spool-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &spool{file: f, free: map[int64][]int64{}}, nil
+}
+
+func (s *spool) close() error { return s.file.Close() }
+
+// roomFor is how much room is kept for a piece, so that one which grows need
+// not move each time: an eighth more at most, and never none.
+func roomFor(size int64) int64 {
+	step := max(int64(1)<<max(bits.Len64(uint64(size))-3, 0), 64)
+	return (size/step + 1) * step
+}
+
+// write writes a piece over the one at old, or elsewhere if there is no room,
+// and returns where it is.
+func (s *spool) write(old extent, piece []byte) (extent, error) {
+	at := extent{old.at, int64(len(piece))}
+	room := roomFor(at.size)
+	if had := roomFor(old.size); old.size == 0 || had != room {
+		if old.size > 0 {
+			s.free[had] = append(s.free[had], old.at)
+		}
+		at.at = s.place(room)
+	}
+	if _, err := s.file.WriteAt(piece, at.at); err != nil {
+		return extent{}, fmt.Errorf("write a temporary file: %w", err)
+	}
+	return at, nil
+}
+
+func (s *spool) place(room int64) int64 {
+	if free := s.free[room]; len(free) > 0 {
+		s.free[room] = free[:len(free)-1]
+		return free[len(free)-1]
+	}
+	at := s.end
+	s.end += room
+	return at
+}
+
+// read returns a piece, in memory of its own.
+func (s *spool) read(e extent) ([]byte, error) {
+	piece := make([]byte, e.size)
+	if _, err := s.file.ReadAt(piece, e.at); err != nil {
+		return nil, fmt.Errorf("read a temporary file: %w", err)
+	}
+	return piece, nil
+}
