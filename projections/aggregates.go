@@ -3,14 +3,12 @@ package projections
 import (
 	"bytes"
 	"container/list"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-	jsonv1 "github.com/go-json-experiment/json/v1"
+	"golang.org/x/sync/errgroup"
 )
 
 // aggregates keeps the rows of leads while a ledger is walked: those of one
@@ -25,32 +23,8 @@ type aggregates struct {
 	order  list.List // of *aggregate, the one used last in front
 	held   int       // bytes of those in memory, about
 	most   int       // bytes that may be held
-	buffer []byte
-	err    error // why one could not be read or written: nothing counts after it
+	err    error     // why one could not be read or written: nothing counts after it
 }
-
-// aggregate is the rows of one contact or address: of each bucket, by key.
-type aggregate struct {
-	name    string
-	buckets map[string][]aggregateRow
-	row     *leadRow // nil until it is asked for, or where there is none
-	rawRow  []byte   // as it is in the file; nil once row is not
-	size    int      // bytes, about
-	changed bool
-}
-
-// aggregateRow is a row without what of its key is the aggregate's name.
-type aggregateRow struct{ key, value []byte }
-
-func (r aggregateRow) compare(k []byte) int { return bytes.Compare(r.key, k) }
-
-// What things take in memory, about: a row beside its bytes, a lead's row for
-// each byte of it that was read, and one that is new.
-const (
-	keyedWeight  = 48
-	rowWeight    = 5
-	newRowWeight = 2 << 10
-)
 
 func newAggregates(dir string, most int) (*aggregates, error) {
 	s, err := newSpool(dir)
@@ -128,14 +102,6 @@ func (a *aggregates) grow(of *aggregate, grown int) {
 // it counts once putLead has it.
 func (a *aggregates) lead(contact string) (row *leadRow, known bool, err error) {
 	of := a.of(contactSubject(contact))
-	if of.row == nil && len(of.rawRow) > 0 {
-		of.row = &leadRow{}
-		if err := json.Unmarshal(of.rawRow, of.row); err != nil {
-			a.err = errors.Join(a.err, err)
-		}
-		a.grow(of, rowWeight*len(of.rawRow))
-		of.rawRow = nil
-	}
 	if of.row == nil {
 		return &leadRow{}, false, a.err
 	}
@@ -147,7 +113,7 @@ func (a *aggregates) putLead(contact string, row *leadRow) error {
 	if of.row == nil {
 		a.grow(of, newRowWeight)
 	}
-	of.row, of.rawRow, of.changed = row, nil, true
+	of.row, of.changed = row, true
 	return a.err
 }
 
@@ -184,107 +150,106 @@ func (a *aggregates) of(name string) *aggregate {
 		a.order.MoveToFront(e)
 		return e.Value.(*aggregate)
 	}
-	of := &aggregate{name: name, buckets: map[string][]aggregateRow{}}
-	if at, ok := a.places[name]; ok {
-		raw, err := a.spool.read(at)
-		if err == nil {
-			err = of.decode(raw)
-		}
-		a.err = errors.Join(a.err, err)
-	}
-	a.recent[name] = a.order.PushFront(of)
-	a.held += of.size
+	of, err := a.load(name)
+	a.err = errors.Join(a.err, err)
+	a.hold(of)
 	return of
 }
 
-// settle writes those used least until no more is held than may be.
-func (a *aggregates) settle() error {
-	for a.held > a.most && a.order.Len() > 0 && a.err == nil {
-		e := a.order.Back()
-		of := e.Value.(*aggregate)
-		if of.changed {
-			a.err = a.write(of)
+func (a *aggregates) hold(of *aggregate) {
+	a.recent[of.name] = a.order.PushFront(of)
+	a.held += of.size
+}
+
+func (a *aggregates) load(name string) (*aggregate, error) {
+	of := &aggregate{name: name, buckets: map[string][]aggregateRow{}}
+	at, ok := a.places[name]
+	if !ok {
+		return of, nil
+	}
+	raw, err := a.spool.read(at)
+	if err == nil {
+		err = of.decode(raw)
+	}
+	return of, err
+}
+
+// fetchBytes is how much is read ahead of its use at most.
+const fetchBytes = 8 << 20
+
+// fetch reads the aggregates that will be asked for, side by side.
+func (a *aggregates) fetch(names []string) {
+	var missing []string
+	size := int64(0)
+	for _, name := range names {
+		at, written := a.places[name]
+		if _, held := a.recent[name]; held || !written {
+			continue
 		}
-		a.order.Remove(e)
+		if size += at.size; size > fetchBytes {
+			break
+		}
+		missing = append(missing, name)
+	}
+	slices.Sort(missing)
+	missing = slices.Compact(missing)
+	loaded := make([]*aggregate, len(missing))
+	err := sideBySide(len(missing), func(i int) (err error) {
+		loaded[i], err = a.load(missing[i])
+		return err
+	})
+	if a.err = errors.Join(a.err, err); a.err != nil {
+		return
+	}
+	for _, of := range loaded {
+		a.hold(of)
+	}
+}
+
+// settle, once a quarter more is held than may be, writes those used least,
+// side by side.
+func (a *aggregates) settle() error {
+	if a.held <= a.most+a.most/4 {
+		return a.err
+	}
+	var changed []*aggregate
+	for a.held > a.most && a.order.Len() > 0 {
+		of := a.order.Remove(a.order.Back()).(*aggregate)
 		delete(a.recent, of.name)
 		a.held -= of.size
+		if of.changed {
+			changed = append(changed, of)
+		}
 	}
+	places := make([]extent, len(changed))
+	err := sideBySide(len(changed), func(i int) (err error) {
+		old := a.places[changed[i].name]
+		piece, err := changed[i].encode(make([]byte, 0, 2*old.size+256))
+		if err == nil {
+			places[i], err = a.spool.write(old, piece)
+		}
+		return err
+	})
+	for i, of := range changed {
+		a.places[of.name] = places[i]
+	}
+	a.err = errors.Join(a.err, err)
 	return a.err
 }
 
-func (a *aggregates) write(of *aggregate) (err error) {
-	if a.buffer, err = of.encode(a.buffer[:0]); err == nil {
-		a.places[of.name], err = a.spool.write(a.places[of.name], a.buffer)
+// sideBySide does n things on all processors.
+func sideBySide(n int, do func(i int) error) error {
+	var group errgroup.Group
+	parts := min(runtime.GOMAXPROCS(0), n)
+	for part := range parts {
+		group.Go(func() error {
+			for i := part; i < n; i += parts {
+				if err := do(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return err
-}
-
-// asViews writes a row as encoding/json writes it in a view, which is slower.
-var asViews = json.JoinOptions(json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true), jsonv1.OmitEmptyWithLegacySemantics(true))
-
-// encode appends the lead's row, and then of each bucket its name, the number of
-// its rows, and of each its key and its value; every one with its length in
-// front.
-func (of *aggregate) encode(b []byte) (_ []byte, err error) {
-	text := func(s []byte) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
-	if of.row != nil {
-		if of.rawRow, err = json.Marshal(of.row, asViews); err != nil {
-			return b, fmt.Errorf("row of %q: %w", of.name, err)
-		}
-	}
-	text(of.rawRow)
-	for bucket, rows := range of.buckets {
-		text([]byte(bucket))
-		b = binary.AppendUvarint(b, uint64(len(rows)))
-		for _, r := range rows {
-			text(r.key)
-			text(r.value)
-		}
-	}
-	return b, nil
-}
-
-// decode fills of with what encode made, which it keeps.
-func (of *aggregate) decode(raw []byte) error {
-	d := decoder{rest: raw}
-	of.rawRow = d.text()
-	for len(d.rest) > 0 && !d.broken {
-		bucket, n := string(d.text()), d.number()
-		rows := make([]aggregateRow, 0, min(n, uint64(len(raw))))
-		for i := uint64(0); i < n && !d.broken; i++ {
-			rows = append(rows, aggregateRow{d.text(), d.text()})
-		}
-		of.buckets[bucket] = rows
-		of.size += len(rows) * keyedWeight
-	}
-	of.size += len(raw)
-	if d.broken {
-		return fmt.Errorf("the rows of %q came back otherwise than they were written", of.name)
-	}
-	return nil
-}
-
-// decoder takes numbers and texts from the front of rest.
-type decoder struct {
-	rest   []byte
-	broken bool // rest ended before what was asked for
-}
-
-func (d *decoder) number() uint64 {
-	n, size := binary.Uvarint(d.rest)
-	if size <= 0 {
-		d.broken, size = true, 0
-	}
-	d.rest = d.rest[size:]
-	return n
-}
-
-func (d *decoder) text() []byte {
-	n := d.number()
-	if n > uint64(len(d.rest)) {
-		d.broken, n = true, 0
-	}
-	text := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return text
+	return group.Wait()
 }

@@ -63,7 +63,7 @@ func (f *leadFold) foldEvent(ev ghl.Event) error {
 	if err := f.foldPayload(); err != nil {
 		return err
 	}
-	return f.close(describe(ev, f.changed))
+	return f.close(f.describe())
 }
 
 func (f *leadFold) foldPayload() error {
@@ -121,7 +121,7 @@ func customKey(cf ghl.CustomField) string {
 
 // note remembers a changed field for the timeline.
 func (f *leadFold) note(changed bool, name string, v any) {
-	if !changed {
+	if !changed || f.lean {
 		return
 	}
 	if f.changed == nil {

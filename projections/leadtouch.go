@@ -78,7 +78,7 @@ func (f *leadFold) foldAddressed() error {
 	if err := f.foldTouch(subject, f.ev.Campaign); err != nil {
 		return err
 	}
-	return f.putMoment(subject, describe(f.ev, nil))
+	return f.putMoment(subject, f.describe())
 }
 
 var tags = regexp.MustCompile(`(?s)<(style|script|head)\b.*?</(style|script|head)>|<[^>]*>`)

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+	"sync"
 )
 
 // spool keeps pieces of any size in a file that has no name: however the
-// process ends, nothing of it is left. One goroutine may use it.
+// process ends, nothing of it is left. Pieces may be read and written side by
+// side.
 type spool struct {
 	file *os.File
+	mu   sync.Mutex
 	end  int64             // of all places
 	free map[int64][]int64 // places that hold nothing any more, by their room
 }
@@ -41,26 +44,29 @@ func roomFor(size int64) int64 {
 // write writes a piece over the one at old, or elsewhere if there is no room,
 // and returns where it is.
 func (s *spool) write(old extent, piece []byte) (extent, error) {
-	at := extent{old.at, int64(len(piece))}
-	room := roomFor(at.size)
-	if had := roomFor(old.size); old.size == 0 || had != room {
-		if old.size > 0 {
-			s.free[had] = append(s.free[had], old.at)
-		}
-		at.at = s.place(room)
-	}
+	at := s.place(old, int64(len(piece)))
 	if _, err := s.file.WriteAt(piece, at.at); err != nil {
 		return extent{}, fmt.Errorf("write a temporary file: %w", err)
 	}
 	return at, nil
 }
 
-func (s *spool) place(room int64) int64 {
+// place returns where a piece of that size goes that was at old.
+func (s *spool) place(old extent, size int64) extent {
+	room, had := roomFor(size), roomFor(old.size)
+	if old.size > 0 && had == room {
+		return extent{old.at, size}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old.size > 0 {
+		s.free[had] = append(s.free[had], old.at)
+	}
 	if free := s.free[room]; len(free) > 0 {
 		s.free[room] = free[:len(free)-1]
-		return free[len(free)-1]
+		return extent{free[len(free)-1], size}
 	}
-	at := s.end
+	at := extent{s.end, size}
 	s.end += room
 	return at
 }

@@ -68,6 +68,14 @@ func (r rows) resolved(location string, m Moment) Moment {
 	return m
 }
 
+// describe says what happened, where there is a timeline.
+func (f *leadFold) describe() string {
+	if f.lean {
+		return ""
+	}
+	return describe(f.ev, f.changed)
+}
+
 // describe says what happened, as a person would.
 func describe(ev ghl.Event, changed map[string]any) string {
 	switch {

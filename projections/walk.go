@@ -67,6 +67,7 @@ func newWalkFold(kept *aggregates, m Meaning, visit func(ledger.Entry, LeadAt) e
 
 func (f *walkFold) fold(b readBatch) error {
 	f.texts = b.texts
+	f.walked.fetch(f.subjects(b.entries))
 	for i, e := range b.entries {
 		if e.Subject != "" && f.parked[e.Subject] {
 			continue
@@ -81,6 +82,17 @@ func (f *walkFold) fold(b readBatch) error {
 		}
 	}
 	return nil
+}
+
+// subjects are the aggregates that the fold of entries asks for first.
+func (f *walkFold) subjects(entries []ledger.Entry) []string {
+	var names []string
+	for _, e := range entries {
+		if e.Subject != "" && !f.parked[e.Subject] {
+			names = append(names, contactSubject(e.Subject))
+		}
+	}
+	return names
 }
 
 func (f *walkFold) leadNow(contact string) (Lead, bool, error) {
