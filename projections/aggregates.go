@@ -162,7 +162,7 @@ func (a *aggregates) hold(of *aggregate) {
 }
 
 func (a *aggregates) load(name string) (*aggregate, error) {
-	of := &aggregate{name: name, buckets: map[string][]aggregateRow{}}
+	of := &aggregate{name: name, buckets: map[string][]aggregateRow{}, size: emptyWeight}
 	at, ok := a.places[name]
 	if !ok {
 		return of, nil
@@ -223,10 +223,9 @@ func (a *aggregates) settle() error {
 	}
 	places := make([]extent, len(changed))
 	err := sideBySide(len(changed), func(i int) (err error) {
-		old := a.places[changed[i].name]
-		piece, err := changed[i].encode(make([]byte, 0, 2*old.size+256))
+		piece, err := changed[i].encode()
 		if err == nil {
-			places[i], err = a.spool.write(old, piece)
+			places[i], err = a.spool.write(a.places[changed[i].name], piece)
 		}
 		return err
 	})

@@ -6,7 +6,7 @@ import (
 )
 
 // unmap gives the pages of the file that the process has read back to the
-// kernel, which keeps them cached: all of a walk would count as memory of the
+// kernel, which keeps them cached: all that is read would count as memory of the
 // process. The mapping itself stays, held in its place by tx, and a page that
 // is read again is mapped again.
 func unmap(tx *bbolt.Tx) {
