@@ -58,6 +58,6 @@ func TestMemtableCrowded(t *testing.T) {
 }
 
 func numbered(n int) digest {
-	sum := sha256.Sum256([]byte(fmt.Sprint(n)))
+	sum := sha256.Sum256(fmt.Append(nil, n))
 	return digest(sum[:16])
 }
