@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -26,6 +27,9 @@ const (
 	groupBytes  = 8 << 20
 )
 
+// crowd is how many calls of one commit are many.
+const crowd = 16
+
 // write is the one goroutine that writes. It ends when calls is closed and
 // empty.
 func (l *Log) write() {
@@ -44,7 +48,9 @@ func (l *Log) write() {
 
 // take commits first together with what waits behind it, and returns the call
 // that it took out but did not commit, if any. Nobody waits for company: what
-// comes while the calls before it are sealed comes along.
+// comes while the calls before it are sealed comes along. But of a crowd that
+// was answered by the commit before, who can run is let run first: with the
+// writer at its next group at once, they would come to the one after it.
 func (l *Log) take(first *call) (next *call) {
 	if first.deed != nil {
 		l.do(first)
@@ -54,9 +60,13 @@ func (l *Log) take(first *call) (next *call) {
 	for sealed := 0; sealed < len(g.calls); sealed++ {
 		g.calls[sealed].sealed.Wait()
 		if next == nil && sealed == len(g.calls)-1 {
+			if l.crowded {
+				runtime.Gosched()
+			}
 			next = l.gather(&g)
 		}
 	}
+	l.crowded = len(g.calls) >= crowd
 	l.commit(g.calls)
 	return next
 }
