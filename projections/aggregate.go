@@ -21,12 +21,14 @@ type aggregateRow struct{ key, value []byte }
 func (r aggregateRow) compare(k []byte) int { return bytes.Compare(r.key, k) }
 
 // What things take in memory, about: an aggregate without rows, a row beside its
-// bytes, a contact's own for each byte of it that was read, and one that is new.
+// bytes, a contact's own for each byte of it that was read, one that is new, and
+// what a change adds to one.
 const (
 	emptyWeight  = 300
 	keyedWeight  = 48
 	rowWeight    = 12
 	newRowWeight = 2 << 10
+	changeWeight = 200
 )
 
 // encode returns the rows for decode.

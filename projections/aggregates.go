@@ -2,8 +2,8 @@ package projections
 
 import (
 	"bytes"
+	"cmp"
 	"container/list"
-	"errors"
 	"iter"
 	"runtime"
 	"slices"
@@ -98,8 +98,8 @@ func (a *aggregates) grow(of *aggregate, grown int) {
 	a.held += grown
 }
 
-// lead returns the contact's row, a new one if there is none. What is changed in
-// it counts once putLead has it.
+// lead returns the contact's row itself, or a new one if there is none. What is
+// changed in it shows at once, and is kept by putLead.
 func (a *aggregates) lead(contact string) (row *leadRow, known bool, err error) {
 	of := a.of(contactSubject(contact))
 	if of.row == nil {
@@ -113,6 +113,7 @@ func (a *aggregates) putLead(contact string, row *leadRow) error {
 	if of.row == nil {
 		a.grow(of, newRowWeight)
 	}
+	a.grow(of, changeWeight)
 	of.row, of.changed = row, true
 	return a.err
 }
@@ -151,7 +152,7 @@ func (a *aggregates) of(name string) *aggregate {
 		return e.Value.(*aggregate)
 	}
 	of, err := a.load(name)
-	a.err = errors.Join(a.err, err)
+	a.err = cmp.Or(a.err, err)
 	a.hold(of)
 	return of
 }
@@ -174,34 +175,30 @@ func (a *aggregates) load(name string) (*aggregate, error) {
 	return of, err
 }
 
-// fetchBytes is how much is read ahead of its use at most.
-const fetchBytes = 8 << 20
-
-// fetch reads the aggregates that will be asked for, side by side.
+// fetch reads the aggregates that will be asked for, side by side, and as many
+// as half of the memory has room for.
 func (a *aggregates) fetch(names []string) {
 	var missing []string
-	size := int64(0)
+	seen, room := map[string]bool{}, int64(a.most/2)
 	for _, name := range names {
 		at, written := a.places[name]
-		if _, held := a.recent[name]; held || !written {
+		if _, held := a.recent[name]; held || !written || seen[name] {
 			continue
 		}
-		if size += at.size; size > fetchBytes {
+		if room -= at.size * (1 + rowWeight); room < 0 {
 			break
 		}
-		missing = append(missing, name)
+		missing, seen[name] = append(missing, name), true
 	}
-	slices.Sort(missing)
-	missing = slices.Compact(missing)
 	loaded := make([]*aggregate, len(missing))
 	err := sideBySide(len(missing), func(i int) (err error) {
 		loaded[i], err = a.load(missing[i])
 		return err
 	})
-	if a.err = errors.Join(a.err, err); a.err != nil {
+	if a.err = cmp.Or(a.err, err); a.err != nil {
 		return
 	}
-	for _, of := range loaded {
+	for _, of := range slices.Backward(loaded) { // what is asked for first is the last to go
 		a.hold(of)
 	}
 }
@@ -232,7 +229,7 @@ func (a *aggregates) settle() error {
 	for i, of := range changed {
 		a.places[of.name] = places[i]
 	}
-	a.err = errors.Join(a.err, err)
+	a.err = cmp.Or(a.err, err)
 	return a.err
 }
 

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // spool keeps pieces of any size in a file that has no name: however the
@@ -22,24 +24,34 @@ type spool struct {
 type extent struct{ at, size int64 }
 
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "spool-*")
+	f, err := Nameless(dir)
 	if err != nil {
+		return nil, err
+	}
+	return &spool{file: f, free: map[int64][]int64{}}, nil
+}
+
+// Nameless opens a file in dir that has no name.
+func Nameless(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err == nil || !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, unix.EISDIR) {
+		return f, err
+	}
+	if f, err = os.CreateTemp(dir, "spool-*"); err != nil { // of a file system without such files
 		return nil, err
 	}
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &spool{file: f, free: map[int64][]int64{}}, nil
+	return f, nil
 }
 
 func (s *spool) close() error { return s.file.Close() }
 
-// roomFor is how much room is kept for a piece, so that one which grows need
-// not move each time: an eighth more at most, and never none.
-func roomFor(size int64) int64 {
-	step := max(int64(1)<<max(bits.Len64(uint64(size))-3, 0), 64)
-	return (size/step + 1) * step
-}
+// roomFor is how much room is kept for a piece, a power of two: one that grows
+// leaves behind it no more room than it has, for others to use. The file is four
+// times as large as what is in it at most.
+func roomFor(size int64) int64 { return max(256, int64(1)<<bits.Len64(uint64(size))) }
 
 // write writes a piece over the one at old, or elsewhere if there is no room,
 // and returns where it is.

@@ -12,7 +12,8 @@ import (
 
 // Walk folds the leads view from the beginning of a ledger and shows the leads
 // on the way. What it keeps is in a file of its own, which has no name: nothing
-// is left of it, also where the process is killed.
+// is left of it, also where the process is killed. In memory it holds, beside
+// rows, some batches of entries, and for each contact the place of its rows.
 type Walk struct {
 	Log     ledger.Reader
 	Dir     string // where the file is
@@ -22,7 +23,8 @@ type Walk struct {
 
 // Each calls visit after each entry: lead then returns a contact as it was
 // known at that entry and nothing later. What the fold cannot digest is passed
-// over, with what follows of the same contact, as the view itself parks it.
+// over, with what follows of the same contact, as the view itself parks it; what
+// of it was folded before it failed is not undone.
 func (w Walk) Each(ctx context.Context, visit func(e ledger.Entry, lead LeadAt) error) (err error) {
 	kept, err := newAggregates(w.Dir, cmp.Or(w.Memory, walkMemory))
 	if err != nil {

@@ -163,6 +163,9 @@ func (c *exportCmd) tell(con *console, all []export.Exported) error {
 			continue
 		}
 		fmt.Fprintf(w, "%s: %s up to entry %d %s, personal data: %s, %d erased\n", e.Dataset, plural(int(e.Rows), "row"), e.Last.Seq, e.Last.ID, e.Personal, e.Erased)
+		if e.Dataset == "training" && e.Rows == 0 {
+			fmt.Fprintln(w, "training: a lead has rows once its deal is won or lost, or 90 days are over")
+		}
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ type Source struct {
 	Target  Target         // what the labels are of
 	Until   ledger.Seq     // the last entry that is read; zero is the head
 
-	// Seen is told of each entry that is read, beside the walk; may be nil.
+	// Seen is told of each entry that is read, by another goroutine than the one
+	// that yields, and not after Each has returned; may be nil.
 	Seen func(ledger.Entry)
 }
 
@@ -52,7 +53,8 @@ func (s Source) Rows(ctx context.Context, progress func(done, total ledger.Seq))
 //
 // The ledger is read once, and progress told every thousand entries; rows are
 // yielded after that, since their labels are not known before. They wait in a
-// file: what is held in memory is a few times per lead.
+// file: what is held in memory is a few times per lead, and of Churn one per
+// message.
 func (s Source) Each(ctx context.Context, progress func(done, total ledger.Seq), yield func(Sample) error) (err error) {
 	if s.Until == 0 {
 		head, err := s.Log.Head(ctx)
@@ -61,7 +63,7 @@ func (s Source) Each(ctx context.Context, progress func(done, total ledger.Seq),
 		}
 		s.Until = head.Seq
 	}
-	rows, err := newSpool(s.Dir)
+	rows, err := newRowFile(s.Dir)
 	if err != nil {
 		return fmt.Errorf("collect rows: %w", err)
 	}

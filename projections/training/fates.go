@@ -94,6 +94,7 @@ func (f *fates) add(e ledger.Entry) {
 }
 
 func (f *fates) end(e ledger.Entry) {
+	defer func() { _ = recover() }() // the walk meets it again, and passes over the entry
 	ev, err := ghl.ParseEvent(e.Body, e.Meta.Type)
 	if err != nil {
 		return // the view parks it, too
