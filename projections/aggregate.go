@@ -31,9 +31,9 @@ const (
 	changeWeight = 200
 )
 
-// encode returns the rows for decode.
-func (of *aggregate) encode() ([]byte, error) {
-	c := &coder{b: make([]byte, 0, of.size/3)} // about what it takes
+// encode appends the rows for decode.
+func (of *aggregate) encode(b []byte) ([]byte, error) {
+	c := &coder{b: b}
 	of.codeRow(c)
 	codeMap(c, &of.buckets, codeList(codeKeyed))
 	return c.b, c.broken

@@ -191,9 +191,9 @@ func (a *aggregates) fetch(names []string) {
 		missing, seen[name] = append(missing, name), true
 	}
 	loaded := make([]*aggregate, len(missing))
-	err := sideBySide(len(missing), func(i int) (err error) {
+	err := sideBySide(len(missing), func(i int, _ []byte) (_ []byte, err error) {
 		loaded[i], err = a.load(missing[i])
-		return err
+		return nil, err
 	})
 	if a.err = cmp.Or(a.err, err); a.err != nil {
 		return
@@ -219,12 +219,11 @@ func (a *aggregates) settle() error {
 		}
 	}
 	places := make([]extent, len(changed))
-	err := sideBySide(len(changed), func(i int) (err error) {
-		piece, err := changed[i].encode()
-		if err == nil {
+	err := sideBySide(len(changed), func(i int, buffer []byte) (piece []byte, err error) {
+		if piece, err = changed[i].encode(buffer); err == nil {
 			places[i], err = a.spool.write(a.places[changed[i].name], piece)
 		}
-		return err
+		return piece, err
 	})
 	for i, of := range changed {
 		a.places[of.name] = places[i]
@@ -233,18 +232,18 @@ func (a *aggregates) settle() error {
 	return a.err
 }
 
-// sideBySide does n things on all processors.
-func sideBySide(n int, do func(i int) error) error {
+// sideBySide does n things on all processors. What do returns is the buffer of
+// what is done next.
+func sideBySide(n int, do func(i int, buffer []byte) ([]byte, error)) error {
 	var group errgroup.Group
 	parts := min(runtime.GOMAXPROCS(0), n)
 	for part := range parts {
-		group.Go(func() error {
-			for i := part; i < n; i += parts {
-				if err := do(i); err != nil {
-					return err
-				}
+		group.Go(func() (err error) {
+			var buffer []byte
+			for i := part; i < n && err == nil; i += parts {
+				buffer, err = do(i, buffer[:0])
 			}
-			return nil
+			return err
 		})
 	}
 	return group.Wait()

@@ -18,7 +18,7 @@ type Walk struct {
 	Log     ledger.Reader
 	Dir     string // where the file is
 	Meaning Meaning
-	Memory  int // bytes of rows that are held, about; 40 MB if zero
+	Memory  int // bytes of rows that are held, about; 48 MB if zero
 }
 
 // Each calls visit after each entry: lead then returns a contact as it was
@@ -49,7 +49,7 @@ func (w Walk) Each(ctx context.Context, visit func(e ledger.Entry, lead LeadAt) 
 // it, and whether it is.
 type LeadAt func(contact string) (Lead, bool, error)
 
-const walkMemory = 40 << 20
+const walkMemory = 48 << 20
 
 // walkFold folds what a walk reads.
 type walkFold struct {
