@@ -19,8 +19,8 @@ const (
 func (k *keyring) portion() int { return int(min(max(k.made()/4, minMade), maxMade)) }
 
 // newRandom returns a stream of random bytes: AES-256 in counter mode, under a
-// key of the kernel's that nobody else ever has. To have the kernel make all of
-// them was a tenth of what it costs to seal for new contacts.
+// key of the kernel's that nobody else ever has. For the kernel to make all of
+// them takes many times as long.
 func newRandom() (cipher.Stream, error) {
 	var seed [32 + aes.BlockSize]byte
 	rand.Read(seed[:])
