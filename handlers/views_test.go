@@ -208,6 +208,7 @@ func TestBacklog(t *testing.T) {
 	d := openWithViews(t)
 	id := d.signed(created).at("data.event_id").(string)
 	d.get("/api/v1/leads/contact_1?wait=" + id)
+	d.synced("the sender") // wait is for the leads view
 	got := d.get("/api/v1/sender")
 	if got.at("states.pending") != 1.0 || got.at("oldest_pending_at") == nil || got.at("paused") != false || got.at("mode") != "live" || !strings.Contains(got.text, `"resting":[]`) {
 		t.Errorf("sender: %d %s", got.status, got.text)
