@@ -365,7 +365,7 @@ func walked(t *rapid.T, s script, memory int) (list []string) {
 // known is all that a score or a courier may know of a lead.
 func known(t *rapid.T, lead projections.Lead, ok bool, err error) string {
 	lead.PropertyMatches = nil
-	raw, jerr := json.Marshal([]any{ok, lead, lead.Facts, lead.Known, lead.Asked, lead.Addresses, lead.ScoredAs})
+	raw, jerr := json.Marshal([]any{ok, lead, lead.Facts, lead.Known, lead.Asked, lead.Addresses, lead.ScoredAs, lead.Introduced})
 	if err := errors.Join(err, jerr); err != nil {
 		t.Fatal(err)
 	}
