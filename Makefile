@@ -96,7 +96,7 @@ quick:
 	GHL_LEDGER_TORTURE_CYCLES=50 GHL_LEDGER_TORTURE_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -v -run 'TestKill|TestCorruption' ./ledger/boltlog ./cmd/ghl-ledger
 
 bench:
-	$(GO) test -run '^$$' -bench . ./...
+	$(GO) test -run '^$$' -bench . -timeout 60m ./...
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)
