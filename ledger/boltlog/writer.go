@@ -49,24 +49,26 @@ func (l *Log) write() {
 // take commits first together with what waits behind it, and returns the call
 // that it took out but did not commit, if any. Nobody waits for company: what
 // comes while the calls before it are sealed comes along. But of a crowd that
-// was answered by the commit before, who can run is let run first: with the
-// writer at its next group at once, they would come to the one after it.
+// was answered by the commit before, who can run is let run first, until half of
+// those have come who were answered or wait: so two halves take turns, and one
+// works while the other is at the disk.
 func (l *Log) take(first *call) (next *call) {
 	if first.deed != nil {
 		l.do(first)
 		return nil
 	}
 	g := group{calls: []*call{first}, drafts: len(first.drafts), bytes: first.bytes}
+	half := (l.answered + len(l.calls) + 1) / 2
 	for sealed := 0; sealed < len(g.calls); sealed++ {
 		g.calls[sealed].sealed.Wait()
 		if next == nil && sealed == len(g.calls)-1 {
-			if l.crowded {
+			if l.answered >= crowd && len(g.calls) < half {
 				runtime.Gosched()
 			}
 			next = l.gather(&g)
 		}
 	}
-	l.crowded = len(g.calls) >= crowd
+	l.answered = len(g.calls)
 	l.commit(g.calls)
 	return next
 }
