@@ -70,13 +70,14 @@ func grown(b *testing.B, n int) (dir string) {
 //
 //	GHL_LEDGER_BENCH_ENTRIES  how many (2,000,000)
 //	GHL_LEDGER_BENCH_PAIRS    how many pairs of rounds (200)
+//	GHL_LEDGER_BENCH_ROUND    how many entries in a round (2560)
 func BenchmarkLarge(b *testing.B) {
 	n := int(fromEnv(b, "GHL_LEDGER_BENCH_ENTRIES", 2_000_000))
 	dirs := [2]string{grown(b, n), grown(b, 0)}
 	for b.Loop() {
 		starts := starts(b, dirs)
 		logs := [2]*boltlog.Log{open(b, dirs[0], boltlog.Options{}), open(b, dirs[1], boltlog.Options{})}
-		r := compare(b, logs, pairs(b, 200), roundEntries)
+		r := compare(b, logs, pairs(b, 200), roundEntries(b))
 		if err := errors.Join(logs[0].Close(), logs[1].Close()); err != nil {
 			b.Fatal(err)
 		}
@@ -111,16 +112,18 @@ func starts(b *testing.B, dirs [2]string) (ms [2]float64) {
 
 // BenchmarkSealing compares appends with sealing and without, for new contacts
 // and for known ones, in one run. Both logs do the same work but for the
-// sealing: they compress alike. With 200 pairs, a minute, runs of one binary
-// ranged over 3 %, which tells nothing of a ratio near its bound; 1,500 pairs
-// take seven minutes.
+// sealing: they compress alike. With 200 pairs runs of one binary ranged over
+// 3 %, which tells nothing of a ratio near its bound; 1,500 take three to seven
+// minutes for both kinds of contacts. Rounds of 25,600 entries are as a load
+// that lasts: merges, and the collector's work, fall into them.
 //
 //	GHL_LEDGER_BENCH_PAIRS  how many pairs of rounds (1500)
+//	GHL_LEDGER_BENCH_ROUND  how many entries in a round (2560)
 func BenchmarkSealing(b *testing.B) {
 	for _, who := range []struct {
 		name     string
 		contacts int
-	}{{"new", roundEntries}, {"known", 100}} {
+	}{{"new", roundEntries(b)}, {"known", 100}} {
 		b.Run(who.name, func(b *testing.B) {
 			logs := [2]*boltlog.Log{
 				open(b, filepath.Join(b.TempDir(), "sealed"), boltlog.Options{}),
@@ -135,20 +138,23 @@ func BenchmarkSealing(b *testing.B) {
 
 // compared are the rounds of two logs.
 type compared struct {
+	round  int        // entries in each
 	took   [2]float64 // seconds of all
 	ratios []float64  // of the rates of each pair
 }
 
 // pairs is how many pairs of rounds to run.
 func pairs(b *testing.B, otherwise uint64) int {
+	b.Helper()
 	return int(fromEnv(b, "GHL_LEDGER_BENCH_PAIRS", otherwise))
 }
 
 // compare has two logs append in rounds that are short and take turns, so that
 // what else the machine does is in both.
-func compare(b *testing.B, logs [2]*boltlog.Log, pairs, contacts int) (c compared) {
-	for round := range pairs {
-		t := turns(b, logs, round, contacts)
+func compare(b *testing.B, logs [2]*boltlog.Log, rounds, contacts int) (c compared) {
+	c.round = roundEntries(b)
+	for round := range rounds {
+		t := turns(b, logs, round, c.round, contacts)
 		c.took[0], c.took[1] = c.took[0]+t[0], c.took[1]+t[1]
 		c.ratios = append(c.ratios, t[1]/t[0])
 	}
@@ -158,26 +164,30 @@ func compare(b *testing.B, logs [2]*boltlog.Log, pairs, contacts int) (c compare
 // report reports the rates, their ratio over all rounds, merges of the index
 // included, and the median ratio of pairs that follow one another.
 func (c compared) report(b *testing.B, one, other string) {
-	entries := float64(len(c.ratios) * roundEntries)
+	entries := float64(len(c.ratios) * c.round)
 	b.ReportMetric(entries/c.took[0], one+"-entries/s")
 	b.ReportMetric(entries/c.took[1], other+"-entries/s")
 	b.ReportMetric(c.took[1]/c.took[0], one+"/"+other)
 	b.ReportMetric(median(c.ratios), one+"/"+other+"-median")
 }
 
-const roundEntries = 2560
+// roundEntries is how many entries a round has.
+func roundEntries(b *testing.B) int {
+	b.Helper()
+	return int(fromEnv(b, "GHL_LEDGER_BENCH_ROUND", 2560))
+}
 
 // turns appends a round to each log, and returns the seconds it took. Each goes
 // first as often as the other.
-func turns(b *testing.B, logs [2]*boltlog.Log, round, contacts int) (took [2]float64) {
+func turns(b *testing.B, logs [2]*boltlog.Log, round, entries, contacts int) (took [2]float64) {
 	run := fmt.Sprint(round)
 	about := run
-	if contacts < roundEntries {
+	if contacts < entries {
 		about = "all"
 	}
 	for _, j := range []int{round % 2, 1 - round%2} {
 		runtime.GC() // not the other's garbage in this one's time
-		took[j] = roundEntries / appendMany(b, logs[j], run, about, roundEntries, contacts)
+		took[j] = float64(entries) / appendMany(b, logs[j], run, about, entries, contacts)
 	}
 	return took
 }

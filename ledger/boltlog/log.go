@@ -114,7 +114,7 @@ type Log struct {
 
 	forgotten map[digest]bool // changed by deeds, read in turn: bodies of these are not kept
 	stuck     bool            // the writer's: bbolt panicked and holds its lock
-	answered  int             // the writer's: how many calls the last commit had
+	answered  int             // the writer's: how many calls the last group had
 
 	unwitnessed bool // it was opened without a head witness
 

@@ -27,7 +27,7 @@ const (
 	groupBytes  = 8 << 20
 )
 
-// crowd is how many calls of one commit are many.
+// crowd is how many calls are many.
 const crowd = 16
 
 // write is the one goroutine that writes. It ends when calls is closed and
@@ -48,21 +48,23 @@ func (l *Log) write() {
 
 // take commits first together with what waits behind it, and returns the call
 // that it took out but did not commit, if any. Nobody waits for company: what
-// comes while the calls before it are sealed comes along. But of a crowd that
-// was answered by the commit before, who can run is let run first, until half of
-// those have come who were answered or wait: so two halves take turns, and one
-// works while the other is at the disk.
+// comes while the calls before it are sealed comes along. But when a crowd was
+// answered by the commit before, the writer steps aside once more and again for
+// who can run, as long as somebody comes and the group has less than half of all
+// who were answered or wait. With the writer at its next group at once they would
+// come to the one after it; with all of them in one group, nobody would be at work
+// while it is at the disk.
 func (l *Log) take(first *call) (next *call) {
 	if first.deed != nil {
 		l.do(first)
 		return nil
 	}
 	g := group{calls: []*call{first}, drafts: len(first.drafts), bytes: first.bytes}
-	half := (l.answered + len(l.calls) + 1) / 2
+	all := l.answered + len(l.calls) + 1
 	for sealed := 0; sealed < len(g.calls); sealed++ {
 		g.calls[sealed].sealed.Wait()
 		if next == nil && sealed == len(g.calls)-1 {
-			if l.answered >= crowd && len(g.calls) < half {
+			if all >= crowd && 2*len(g.calls) < all {
 				runtime.Gosched()
 			}
 			next = l.gather(&g)
