@@ -162,7 +162,8 @@ func (r *rack) client() (stop func()) {
 	}
 }
 
-// counts are what a check found.
+// counts are what a check found. Lost is what was acknowledged and does not
+// hold: an entry that is not there, or an erased contact's that is.
 type counts struct{ entries, acked, again, erased, lost, twice int }
 
 // check compares the ledger with what the client wrote down.
@@ -200,7 +201,8 @@ func (r *rack) check() (c counts) {
 		case ack.erase:
 			c.erased++
 			if !erased[ack.key] {
-				r.t.Errorf("contact %s was erased, and is not", ack.key)
+				r.t.Logf("contact %s was erased, and is not", ack.key)
+				c.lost++
 			}
 		case !has(byKey, ack.key), ack.answer != "early" && ledger.FormatID(byKey[ack.key].ID) != ack.answer:
 			c.lost++
