@@ -23,9 +23,10 @@ type index struct {
 	mu      sync.RWMutex // held to change what is below, and by those who are not the writer
 	id      [16]byte
 	log     *slog.Logger
-	base    *run   // the file; never nil
-	merging *delta // on its way into the next file, or nil
-	fresh   *delta // newer than both
+	base    *run      // the file; never nil
+	merging *delta    // on its way into the next file, or nil
+	fresh   *delta    // newer than both
+	spare   *memtable // empty, or nil; the writer's alone
 	merged  chan merge
 	owners  owners
 }
@@ -38,12 +39,10 @@ type delta struct {
 
 // merge is the outcome of merging a delta into a file.
 type merge struct {
-	run *run
-	err error
+	run          *run
+	keys, owners *memtable // empty ones for the next time, since to make them takes long
+	err          error
 }
-
-// next is an empty delta after d, with room for as much as d has.
-func (d *delta) next() *delta { return &delta{d.upto, newMemtable(d.keys.len())} }
 
 // openIndex opens the index file, or begins an empty one if it is missing,
 // damaged or not this ledger's; fits says whether the ledger has that entry.
@@ -160,7 +159,8 @@ func (ix *index) tend() {
 
 func (ix *index) start() {
 	ix.mu.Lock()
-	ix.merging, ix.fresh = ix.fresh, ix.fresh.next()
+	ix.merging, ix.fresh = ix.fresh, &delta{ix.fresh.upto, ix.fresh.keys.next(ix.spare)}
+	ix.spare = nil
 	ix.mu.Unlock()
 	news := news{delta: *ix.merging}
 	news.owners, news.slot = ix.owners.start()
@@ -181,6 +181,7 @@ func (ix *index) merge(base *run, n news) (m merge) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer unreadable(&m.err)
 	m.run, m.err = mergeRun(ix.path, ix.id, base, n)
+	m.keys, m.owners = n.keys.roomier(), n.owners.roomier()
 	return m
 }
 
@@ -194,16 +195,17 @@ func (ix *index) install(m merge) {
 		ix.merging.keys.addAll(ix.fresh.keys)
 		ix.fresh.keys = ix.merging.keys
 	} else {
-		ix.replace(m.run)
+		go ix.replace(m.run).close() // nobody is to wait for that
 	}
-	ix.merging = nil
-	ix.owners.end(m.err == nil) // after the file is there: whoever asks finds them here or there
+	ix.merging, ix.spare = nil, m.keys
+	ix.owners.end(m.err == nil, m.owners) // after the file is there: whoever asks finds them here or there
 }
 
-// replace puts a file in base's place. The caller holds mu.
-func (ix *index) replace(r *run) {
-	ix.base.close()
-	ix.base = r
+// replace puts a file in base's place and returns the old one, which nobody
+// reads any more: the caller holds mu.
+func (ix *index) replace(r *run) (old *run) {
+	old, ix.base = ix.base, r
+	return old
 }
 
 // wait takes a running merge in.
@@ -223,5 +225,5 @@ func (ix *index) close(flush bool) {
 	}
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	ix.replace(&run{})
+	ix.replace(&run{}).close()
 }

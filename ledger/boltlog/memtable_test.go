@@ -57,6 +57,27 @@ func TestMemtableCrowded(t *testing.T) {
 	}
 }
 
+// TestMemtableRoom: a table that was made while others filled up takes what comes
+// until the merge after the next without growing, since whoever appends waits
+// while a table grows.
+func TestMemtableRoom(t *testing.T) {
+	merged := newMemtable(0)
+	for n := range minFresh {
+		merged.add(numbered(n), 1)
+	}
+	later := merged.roomier()
+	places := len(later.rows)
+	for n := range minFresh * 25 / 16 {
+		later.add(numbered(n), 1)
+	}
+	if len(later.rows) != places {
+		t.Errorf("it grew from %d places to %d", places, len(later.rows))
+	}
+	if spare := merged.next(later); spare != later {
+		t.Error("there was a spare table, and another was made")
+	}
+}
+
 func numbered(n int) digest {
 	sum := sha256.Sum256(fmt.Append(nil, n))
 	return digest(sum[:16])

@@ -9,6 +9,7 @@ type owners struct {
 	mu      sync.Mutex
 	fresh   *memtable
 	merging *memtable // on their way into the next file, or nil
+	spare   *memtable // empty, or nil
 	slot    uint64    // the first never given out
 }
 
@@ -49,18 +50,18 @@ func (o *owners) first() uint64 {
 func (o *owners) start() (list *memtable, slot uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.merging, o.fresh = o.fresh, newMemtable(o.fresh.len())
+	o.merging, o.fresh, o.spare = o.fresh, o.fresh.next(o.spare), nil
 	return o.merging, o.slot
 }
 
 // end says whether what start returned is in the file now. If not, it comes
-// back.
-func (o *owners) end(merged bool) {
+// back. The spare table is for the next time.
+func (o *owners) end(merged bool, spare *memtable) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !merged {
 		o.merging.addAll(o.fresh)
 		o.fresh = o.merging
 	}
-	o.merging = nil
+	o.merging, o.spare = nil, spare
 }
