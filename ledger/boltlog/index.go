@@ -23,13 +23,19 @@ type index struct {
 	mu      sync.RWMutex // held to change what is below, and by those who are not the writer
 	id      [16]byte
 	log     *slog.Logger
-	base    *run      // the file; never nil
-	merging *delta    // on its way into the next file, or nil
-	fresh   *delta    // newer than both
-	spare   *memtable // empty, or nil; the writer's alone
+	base    *run   // the file; never nil
+	merging *delta // on its way into the next file, or nil
+	fresh   *delta // newer than both
 	merged  chan merge
 	owners  owners
+
+	ahead  bool        // the tables for the next start are made, or being made
+	tables chan tables // they
+	unmaps sync.WaitGroup
 }
+
+// tables are what a start begins to fill.
+type tables struct{ keys, owners *memtable }
 
 // delta is what came after a file. upto is the last entry in it.
 type delta struct {
@@ -39,16 +45,15 @@ type delta struct {
 
 // merge is the outcome of merging a delta into a file.
 type merge struct {
-	run          *run
-	keys, owners *memtable // empty ones for the next time, since to make them takes long
-	err          error
+	run *run
+	err error
 }
 
 // openIndex opens the index file, or begins an empty one if it is missing,
 // damaged or not this ledger's; fits says whether the ledger has that entry.
 // It is missing until the first merge or Close, which is nothing to warn of.
 func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) bool) *index {
-	ix := &index{path: filepath.Join(dir, indexName), id: id, log: log, merged: make(chan merge, 1)}
+	ix := &index{path: filepath.Join(dir, indexName), id: id, log: log, merged: make(chan merge, 1), tables: make(chan tables, 1)}
 	base, err := openRun(ix.path, id)
 	if err == nil && base.upto.seq > 0 && !fits(base.upto) {
 		base.close()
@@ -61,8 +66,13 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 		base = &run{slot: firstSlot}
 	}
 	ix.base = base
-	ix.fresh = &delta{base.upto, newMemtable(0)}
-	ix.owners = newOwners(base.slot)
+	keys, owners := 0, 0
+	if due := ix.due(); due > minFresh { // senders wait for a table of a large ledger to grow
+		keys = due + due/8
+		owners = keys * base.owners.len() / base.keys.len()
+	}
+	ix.fresh = &delta{base.upto, newMemtable(keys)}
+	ix.owners = newOwners(base.slot, owners)
 	return ix
 }
 
@@ -145,25 +155,51 @@ const (
 	maxFresh = 1 << 20
 )
 
-// tend takes a finished merge in, and starts one when there is enough.
+// due is how many keys in memory are merged.
+func (ix *index) due() int { return min(max(ix.base.keys.len()/4, minFresh), maxFresh) }
+
+// tend takes a finished merge in, and starts one when there is enough. When there
+// is half of that, it has the tables made that a start needs.
 func (ix *index) tend() {
 	select {
 	case m := <-ix.merged:
 		ix.install(m)
 	default:
 	}
-	if ix.merging == nil && ix.fresh.keys.len() >= min(max(ix.base.keys.len()/4, minFresh), maxFresh) {
+	due, have := ix.due(), ix.fresh.keys.len()
+	if have >= due/2 && !ix.ahead {
+		keys := roomAfter(due)
+		ix.makeTables(keys, keys*ix.owners.len()/have)
+	}
+	if ix.merging == nil && have >= due {
 		ix.start()
 	}
 }
 
+// makeTables makes tables beside the writer: if it made those of a large ledger,
+// senders would wait a tenth of a second.
+func (ix *index) makeTables(keys, owners int) {
+	ix.ahead = true
+	go func() { ix.tables <- tables{newMapped(keys), newMapped(owners)} }()
+}
+
+// roomAfter is how many keys come after a merge of so many: a quarter more, as the
+// file has grown by then, and an eighth of that while the next merge runs.
+func roomAfter(due int) int {
+	next := min(due+due/4, maxFresh)
+	return next + next/8
+}
+
 func (ix *index) start() {
+	empty := tables{newMemtable(0), newMemtable(0)}
+	if ix.ahead {
+		empty, ix.ahead = <-ix.tables, false
+	}
 	ix.mu.Lock()
-	ix.merging, ix.fresh = ix.fresh, &delta{ix.fresh.upto, ix.fresh.keys.next(ix.spare)}
-	ix.spare = nil
+	ix.merging, ix.fresh = ix.fresh, &delta{ix.fresh.upto, empty.keys}
 	ix.mu.Unlock()
 	news := news{delta: *ix.merging}
-	news.owners, news.slot = ix.owners.start()
+	news.owners, news.slot = ix.owners.start(empty.owners)
 	base := ix.base
 	go func() { ix.merged <- ix.merge(base, news) }()
 }
@@ -181,7 +217,6 @@ func (ix *index) merge(base *run, n news) (m merge) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer unreadable(&m.err)
 	m.run, m.err = mergeRun(ix.path, ix.id, base, n)
-	m.keys, m.owners = n.keys.roomier(), n.owners.roomier()
 	return m
 }
 
@@ -195,14 +230,15 @@ func (ix *index) install(m merge) {
 		ix.merging.keys.addAll(ix.fresh.keys)
 		ix.fresh.keys = ix.merging.keys
 	} else {
-		go ix.replace(m.run).close() // nobody is to wait for that
+		old := ix.replace(m.run)
+		ix.unmaps.Go(func() { old.close() }) // of a large file that takes long
 	}
-	ix.merging, ix.spare = nil, m.keys
-	ix.owners.end(m.err == nil, m.owners) // after the file is there: whoever asks finds them here or there
+	ix.merging = nil
+	ix.owners.end(m.err == nil) // after the file is there: whoever asks finds them here or there
 }
 
-// replace puts a file in base's place and returns the old one, which nobody
-// reads any more: the caller holds mu.
+// replace puts a file in base's place and returns the old one. The caller holds
+// mu, as do those who read it, and the merge that read it is over.
 func (ix *index) replace(r *run) (old *run) {
 	old, ix.base = ix.base, r
 	return old
@@ -226,4 +262,5 @@ func (ix *index) close(flush bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	ix.replace(&run{}).close()
+	ix.unmaps.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"math/bits"
+	"slices"
 )
 
 // memtable is what the index has in memory: one row for each digest, in order,
@@ -23,27 +24,20 @@ type memtable struct {
 const overhang = 64
 
 // newMemtable returns a table with room for n rows, which fill two thirds of
-// it: it grows at three quarters. Its memory is written once, from end to end:
-// otherwise the first look into a page maps one of zeros and the first row in it,
-// elsewhere, another in its place, of which every processor has to be told.
-func newMemtable(n int) *memtable {
-	t := &memtable{rows: make([]row, n+n/2+overhang)}
-	clear(t.rows)
+// it: it grows at three quarters.
+func newMemtable(n int) *memtable { return &memtable{rows: make([]row, n+n/2+overhang)} }
+
+// newMapped returns a table like newMemtable whose memory was written once, from
+// end to end. Otherwise the first look into a page maps the shared page of zeros,
+// and the first row written there puts another in its place, of which every
+// processor has to be told. Both are slow, and somebody waits for them.
+func newMapped(n int) *memtable {
+	t := newMemtable(n)
+	for part := range slices.Chunk(t.rows, 1<<13) {
+		clear(part) // in parts: the collector cannot stop whoever is within a clear
+	}
 	return t
 }
-
-// next returns the table that follows t: spare, or a roomier one if that is nil.
-func (t *memtable) next(spare *memtable) *memtable {
-	if spare != nil {
-		return spare
-	}
-	return t.roomier()
-}
-
-// roomier returns an empty table with room for half as much again as t has: one
-// that is made while t is merged follows the one that follows t, and what is merged
-// grows by a quarter each time, as the file does.
-func (t *memtable) roomier() *memtable { return newMemtable(min(t.n+t.n/2, maxFresh+maxFresh/8)) }
 
 func (t *memtable) len() int { return t.n }
 

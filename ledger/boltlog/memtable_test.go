@@ -57,24 +57,19 @@ func TestMemtableCrowded(t *testing.T) {
 	}
 }
 
-// TestMemtableRoom: a table that was made while others filled up takes what comes
-// until the merge after the next without growing, since whoever appends waits
-// while a table grows.
+// TestMemtableRoom: a table that was made ahead takes what comes until the merge
+// after the next, and while that runs, without growing, since whoever appends
+// waits while a table grows.
 func TestMemtableRoom(t *testing.T) {
-	merged := newMemtable(0)
-	for n := range minFresh {
-		merged.add(numbered(n), 1)
-	}
-	later := merged.roomier()
-	places := len(later.rows)
-	for n := range minFresh * 25 / 16 {
-		later.add(numbered(n), 1)
-	}
-	if len(later.rows) != places {
-		t.Errorf("it grew from %d places to %d", places, len(later.rows))
-	}
-	if spare := merged.next(later); spare != later {
-		t.Error("there was a spare table, and another was made")
+	for due, comes := range map[int]int{minFresh: minFresh * 5 / 4, maxFresh: maxFresh} {
+		table := newMapped(roomAfter(due))
+		places := len(table.rows)
+		for n := range comes * 9 / 8 {
+			table.add(numbered(n), 1)
+		}
+		if len(table.rows) != places {
+			t.Errorf("after a merge of %d it grew from %d places to %d", due, places, len(table.rows))
+		}
 	}
 }
 

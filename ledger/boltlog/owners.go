@@ -9,13 +9,13 @@ type owners struct {
 	mu      sync.Mutex
 	fresh   *memtable
 	merging *memtable // on their way into the next file, or nil
-	spare   *memtable // empty, or nil
 	slot    uint64    // the first never given out
 }
 
-// newOwners returns owners of whom slots were given out up to slot.
-func newOwners(slot uint64) owners {
-	return owners{fresh: newMemtable(0), slot: slot}
+// newOwners returns owners of whom slots were given out up to slot, with room for n
+// more.
+func newOwners(slot uint64, n int) owners {
+	return owners{fresh: newMemtable(n), slot: slot}
 }
 
 // give notes the slot of an owner; a zero owner owns nothing.
@@ -45,23 +45,30 @@ func (o *owners) first() uint64 {
 	return o.slot
 }
 
-// start returns what is to be merged, which nobody changes until end, and the
-// first slot that was never given out.
-func (o *owners) start() (list *memtable, slot uint64) {
+// len returns how many slots were noted since the last start.
+func (o *owners) len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.merging, o.fresh, o.spare = o.fresh, o.fresh.next(o.spare), nil
+	return o.fresh.len()
+}
+
+// start returns what is to be merged, which nobody changes until end, and the
+// first slot that was never given out. From now on slots are noted in next.
+func (o *owners) start(next *memtable) (list *memtable, slot uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.merging, o.fresh = o.fresh, next
 	return o.merging, o.slot
 }
 
 // end says whether what start returned is in the file now. If not, it comes
-// back. The spare table is for the next time.
-func (o *owners) end(merged bool, spare *memtable) {
+// back.
+func (o *owners) end(merged bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !merged {
 		o.merging.addAll(o.fresh)
 		o.fresh = o.merging
 	}
-	o.merging, o.spare = nil, spare
+	o.merging = nil
 }
