@@ -1,41 +1,41 @@
 package boltlog_test
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+	"golang.org/x/sync/errgroup"
 )
 
 // appendMany appends n entries about so many contacts from 256 senders, and
-// returns entries a second. Keys begin with run, which is used once; contacts
+// returns the seconds it took. Keys begin with run, which is used once; contacts
 // with about.
-func appendMany(b *testing.B, l *boltlog.Log, run, about string, n, contacts int) float64 {
-	b.Helper()
+func appendMany(ctx context.Context, l *boltlog.Log, run, about string, n, contacts int) (took float64, err error) {
 	begun := time.Now()
-	var all sync.WaitGroup
+	all, ctx := errgroup.WithContext(ctx)
 	for s := range 256 {
-		all.Go(func() {
+		all.Go(func() error {
 			for i := s; i < n; i += 256 {
 				d := event(fmt.Sprint(run, " ", i), fmt.Sprint(about, " contact ", i%contacts))
-				if _, err := l.Append(b.Context(), d); err != nil {
-					b.Error(err)
+				if _, err := l.Append(ctx, d); err != nil {
+					return err
 				}
 			}
+			return nil
 		})
 	}
-	all.Wait()
-	return float64(n) / time.Since(begun).Seconds()
+	err = all.Wait()
+	return time.Since(begun).Seconds(), err
 }
 
 // event is a draft with a body as large as the mean of testdata/webhooks.
@@ -78,7 +78,7 @@ func BenchmarkLarge(b *testing.B) {
 	for b.Loop() {
 		starts := starts(b, dirs)
 		logs := [2]*boltlog.Log{open(b, dirs[0], boltlog.Options{}), open(b, dirs[1], boltlog.Options{})}
-		r := compare(b, logs, pairs(b, 200), roundEntries(b))
+		r := compare(b, here(b, logs), pairs(b, 200), roundEntries(b, 2560), 0)
 		if err := errors.Join(logs[0].Close(), logs[1].Close()); err != nil {
 			b.Fatal(err)
 		}
@@ -111,47 +111,23 @@ func starts(b *testing.B, dirs [2]string) (ms [2]float64) {
 	return [2]float64{median(took[0]), median(took[1])}
 }
 
-// BenchmarkSealing compares appends with sealing and without, for new contacts
-// and for known ones, in one run. Both logs do the same work but for the
-// sealing: they compress alike. Two logs of one kind, compared like that, differ
-// by up to 2 %, by where their files happen to lie, and by 3 % in 200 pairs of
-// rounds: so there are several logs of each kind, one after the other, and many
-// rounds, which take three to seven minutes for both kinds of contacts. Rounds of
-// 25,600 entries are as a load that lasts: merges, and the collector's work, fall
-// into them.
-//
-//	GHL_LEDGER_BENCH_LOGS   how many logs of each kind (5)
-//	GHL_LEDGER_BENCH_PAIRS  how many pairs of rounds with each two (300)
-//	GHL_LEDGER_BENCH_ROUND  how many entries in a round (2560)
-func BenchmarkSealing(b *testing.B) {
-	for _, who := range []struct {
-		name     string
-		contacts int
-	}{{"new", roundEntries(b)}, {"known", 100}} {
-		b.Run(who.name, func(b *testing.B) {
-			for b.Loop() {
-				var all compared
-				for range fromEnv(b, "GHL_LEDGER_BENCH_LOGS", 5) {
-					all.add(compareSealing(b, who.contacts))
-				}
-				all.report(b, "sealed", "plain")
-			}
-		})
-	}
-}
+// side appends n entries about so many contacts, as appendMany does, and returns
+// the seconds it took.
+type side func(run, about string, n, contacts int) float64
 
-// compareSealing compares two new logs.
-func compareSealing(b *testing.B, contacts int) compared {
-	dir := b.TempDir()
-	logs := [2]*boltlog.Log{
-		open(b, filepath.Join(dir, "sealed"), boltlog.Options{}),
-		open(b, filepath.Join(dir, "plain"), boltlog.Options{Plain: true}),
+// here returns two logs of this process as sides.
+func here(b *testing.B, logs [2]*boltlog.Log) (sides [2]side) {
+	for i, l := range logs {
+		sides[i] = func(run, about string, n, contacts int) float64 {
+			runtime.GC() // not the other's garbage in this one's time
+			took, err := appendMany(b.Context(), l, run, about, n, contacts)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return took
+		}
 	}
-	c := compare(b, logs, pairs(b, 300), contacts)
-	if err := errors.Join(logs[0].Close(), logs[1].Close(), os.RemoveAll(dir)); err != nil {
-		b.Fatal(err)
-	}
-	return c
+	return sides
 }
 
 // compared are the rounds of two logs.
@@ -159,6 +135,7 @@ type compared struct {
 	round  int        // entries in each
 	took   [2]float64 // seconds of all
 	ratios []float64  // of the rates of each pair
+	peak   [2]float64 // memory in MB, of processes of their own
 }
 
 // add adds the rounds of two other logs.
@@ -166,6 +143,7 @@ func (c *compared) add(d compared) {
 	c.round = d.round
 	c.took[0], c.took[1] = c.took[0]+d.took[0], c.took[1]+d.took[1]
 	c.ratios = append(c.ratios, d.ratios...)
+	c.peak = [2]float64{max(c.peak[0], d.peak[0]), max(c.peak[1], d.peak[1])}
 }
 
 // pairs is how many pairs of rounds to run.
@@ -174,14 +152,23 @@ func pairs(b *testing.B, otherwise uint64) int {
 	return int(fromEnv(b, "GHL_LEDGER_BENCH_PAIRS", otherwise))
 }
 
-// compare has two logs append in rounds that are short and take turns, so that
-// what else the machine does is in both.
-func compare(b *testing.B, logs [2]*boltlog.Log, rounds, contacts int) (c compared) {
-	c.round = roundEntries(b)
+// compare has two logs append in rounds of so many entries that take turns, so that
+// what else the machine does is in both; each goes first as often as the other.
+// The contacts are so many, or new ones for each entry if that is 0.
+func compare(b *testing.B, sides [2]side, rounds, entries, contacts int) compared {
+	c := compared{round: entries}
 	for round := range rounds {
-		t := turns(b, logs, round, c.round, contacts)
-		c.took[0], c.took[1] = c.took[0]+t[0], c.took[1]+t[1]
-		c.ratios = append(c.ratios, t[1]/t[0])
+		run := fmt.Sprint(round)
+		about := "all"
+		if contacts == 0 {
+			about = run
+		}
+		var took [2]float64
+		for _, j := range []int{round % 2, 1 - round%2} {
+			took[j] = sides[j](run, about, entries, cmp.Or(contacts, entries))
+			c.took[j] += took[j]
+		}
+		c.ratios = append(c.ratios, took[1]/took[0])
 	}
 	return c
 }
@@ -194,27 +181,16 @@ func (c compared) report(b *testing.B, one, other string) {
 	b.ReportMetric(entries/c.took[1], other+"-entries/s")
 	b.ReportMetric(c.took[1]/c.took[0], one+"/"+other)
 	b.ReportMetric(median(c.ratios), one+"/"+other+"-median")
+	if c.peak[0] > 0 {
+		b.ReportMetric(c.peak[0], one+"-peak-MB")
+		b.ReportMetric(c.peak[1], other+"-peak-MB")
+	}
 }
 
 // roundEntries is how many entries a round has.
-func roundEntries(b *testing.B) int {
+func roundEntries(b *testing.B, otherwise uint64) int {
 	b.Helper()
-	return int(fromEnv(b, "GHL_LEDGER_BENCH_ROUND", 2560))
-}
-
-// turns appends a round to each log, and returns the seconds it took. Each goes
-// first as often as the other.
-func turns(b *testing.B, logs [2]*boltlog.Log, round, entries, contacts int) (took [2]float64) {
-	run := fmt.Sprint(round)
-	about := run
-	if contacts < entries {
-		about = "all"
-	}
-	for _, j := range []int{round % 2, 1 - round%2} {
-		runtime.GC() // not the other's garbage in this one's time
-		took[j] = float64(entries) / appendMany(b, logs[j], run, about, entries, contacts)
-	}
-	return took
+	return int(fromEnv(b, "GHL_LEDGER_BENCH_ROUND", otherwise))
 }
 
 func median(list []float64) float64 {

@@ -260,6 +260,8 @@ func played() (code int, has bool) {
 		err = scenario(os.Args[1])
 	case "client":
 		err = send(os.Args[1], os.Args[2])
+	case "appender":
+		err = appends(os.Args[1], os.Args[2])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
