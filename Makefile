@@ -3,7 +3,7 @@
 #   make run      the service, with ./.env (make one: ./ghl-ledger init)
 #   make test     every test a change must pass
 #   make check    test, format, vet, linters, race detector
-#   make bench    the benchmarks (GHL_LEDGER_BENCH_PAIRS=200: fewer rounds, sooner done)
+#   make bench    the benchmarks (GHL_LEDGER_BENCH_LOGS=1: sooner done)
 #   make eval     the figures of reading and scoring; the same scores on arm64, under qemu
 #   make load     every view rebuilt beside 200 events/s (EVENTS=100000)
 #   make torture  kill -9 in a loop under load (CYCLES=1000 SEED=…)

@@ -9,7 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"runtime"
 	"testing"
 
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
@@ -19,16 +19,17 @@ import (
 // and for known ones, in one run. Both logs do the same work but for the
 // sealing: they compress alike.
 //
-//   - In one process both share a collector: what either costs comes out most
-//     clearly.
+//   - In one process both share a collector, which is run before each round, and
+//     what one does beside its writer, as merges, falls into the other's rounds,
+//     too: that shows the cost of the appends themselves.
 //   - With each log in a process of its own, as a service has it, the collector
-//     does less the more memory is in use, and rounds last long enough that merges
-//     of the index fall into them.
+//     does less the more memory is in use, and in rounds that last merges mostly
+//     fall to the log that they are of.
 //
-// Two logs of one kind, compared like that, differ by up to 2 %, by where their
-// files happen to lie, and by 3 % in 200 pairs of short rounds: so there are
-// several logs of each kind, one after the other, and many rounds. All of it takes
-// six to fifteen minutes.
+// Two logs of one kind differ by up to 2 %, by where their files happen to lie,
+// and 200 pairs of short rounds by 3 % from run to run: so there are several logs
+// of each kind, one after the other, and many rounds. All of it takes six to
+// fifteen minutes.
 //
 //	GHL_LEDGER_BENCH_LOGS   how many logs of each kind (5)
 //	GHL_LEDGER_BENCH_PAIRS  how many pairs of rounds with each two (300; 30 in processes)
@@ -36,7 +37,7 @@ import (
 func BenchmarkSealing(b *testing.B) {
 	for _, where := range []struct {
 		name    string
-		compare func(b *testing.B, contacts int) compared
+		compare func(b *testing.B, pair, contacts int) compared
 	}{{"one-process", sealingHere}, {"processes", sealingApart}} {
 		for _, who := range []struct {
 			name     string
@@ -45,8 +46,8 @@ func BenchmarkSealing(b *testing.B) {
 			b.Run(where.name+"/"+who.name, func(b *testing.B) {
 				for b.Loop() {
 					var all compared
-					for range fromEnv(b, "GHL_LEDGER_BENCH_LOGS", 5) {
-						all.add(where.compare(b, who.contacts))
+					for pair := range fromEnv(b, "GHL_LEDGER_BENCH_LOGS", 5) {
+						all.add(where.compare(b, int(pair), who.contacts))
 					}
 					all.report(b, "sealed", "plain")
 				}
@@ -55,12 +56,21 @@ func BenchmarkSealing(b *testing.B) {
 	}
 }
 
+// kinds are the logs that are compared, and inOrder in which order they are made:
+// each is first as often as the other.
+var kinds = [2]string{"sealed", "plain"}
+
+func inOrder(pair int) [2]int { return [2]int{pair % 2, 1 - pair%2} }
+
+// options are those of a kind.
+func options(kind string) boltlog.Options { return boltlog.Options{Plain: kind == "plain"} }
+
 // sealingHere compares two new logs of this process.
-func sealingHere(b *testing.B, contacts int) compared {
+func sealingHere(b *testing.B, pair, contacts int) compared {
 	dir := b.TempDir()
-	logs := [2]*boltlog.Log{
-		open(b, filepath.Join(dir, "sealed"), boltlog.Options{}),
-		open(b, filepath.Join(dir, "plain"), boltlog.Options{Plain: true}),
+	var logs [2]*boltlog.Log
+	for _, i := range inOrder(pair) {
+		logs[i] = open(b, filepath.Join(dir, kinds[i]), options(kinds[i]))
 	}
 	c := compare(b, here(b, logs), pairs(b, 300), roundEntries(b, 2560), contacts)
 	if err := errors.Join(logs[0].Close(), logs[1].Close(), os.RemoveAll(dir)); err != nil {
@@ -70,11 +80,14 @@ func sealingHere(b *testing.B, contacts int) compared {
 }
 
 // sealingApart compares two new logs of two new processes.
-func sealingApart(b *testing.B, contacts int) compared {
+func sealingApart(b *testing.B, pair, contacts int) compared {
 	dir := b.TempDir()
-	sealed, plain := newAppender(b, filepath.Join(dir, "sealed"), "sealed"), newAppender(b, filepath.Join(dir, "plain"), "plain")
-	c := compare(b, [2]side{sealed.append, plain.append}, pairs(b, 30), roundEntries(b, 25600), contacts)
-	c.peak = [2]float64{sealed.stop(), plain.stop()}
+	var appenders [2]*appender
+	for _, i := range inOrder(pair) {
+		appenders[i] = newAppender(b, filepath.Join(dir, kinds[i]), kinds[i])
+	}
+	c := compare(b, [2]side{appenders[0].append, appenders[1].append}, pairs(b, 30), roundEntries(b, 25600), contacts)
+	c.memory = [2]float64{appenders[0].stop(), appenders[1].stop()}
 	if err := os.RemoveAll(dir); err != nil {
 		b.Fatal(err)
 	}
@@ -102,28 +115,38 @@ func newAppender(b *testing.B, dir, kind string) *appender {
 	return a
 }
 
-func (a *appender) append(run, about string, n, contacts int) (took float64) {
+func (a *appender) append(run, about string, n, contacts int) float64 {
 	fmt.Fprintln(a.in, run, about, n, contacts)
+	return a.number()
+}
+
+// stop returns the memory that the process had at the end, in MB.
+func (a *appender) stop() float64 {
+	if err := a.in.Close(); err != nil {
+		a.b.Fatal(err)
+	}
+	memory := a.number()
+	if err := a.cmd.Wait(); err != nil {
+		a.b.Fatal(err)
+	}
+	return memory
+}
+
+// number returns what the process answers.
+func (a *appender) number() (n float64) {
 	if !a.says.Scan() {
 		a.b.Fatal("the appender ended")
 	}
-	if _, err := fmt.Sscan(a.says.Text(), &took); err != nil {
+	if _, err := fmt.Sscan(a.says.Text(), &n); err != nil {
 		a.b.Fatal(err)
 	}
-	return took
+	return n
 }
 
-// stop returns the most memory that the process had, in MB.
-func (a *appender) stop() (peak float64) {
-	if err := errors.Join(a.in.Close(), a.cmd.Wait()); err != nil {
-		a.b.Fatal(err)
-	}
-	return float64(a.cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1000
-}
-
-// appends is what an appender does.
+// appends is what an appender does. At the end it says how many MB the runtime has
+// from the operating system.
 func appends(dir, kind string) error {
-	l, err := boltlog.Open(dir, boltlog.Options{Plain: kind == "plain"})
+	l, err := boltlog.Open(dir, options(kind))
 	if err != nil {
 		return err
 	}
@@ -139,5 +162,8 @@ func appends(dir, kind string) error {
 		}
 		fmt.Println(took)
 	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Println(float64(m.Sys-m.HeapReleased) / 1e6)
 	return l.Close()
 }

@@ -135,7 +135,7 @@ type compared struct {
 	round  int        // entries in each
 	took   [2]float64 // seconds of all
 	ratios []float64  // of the rates of each pair
-	peak   [2]float64 // memory in MB, of processes of their own
+	memory [2]float64 // in MB at the end, of processes of their own
 }
 
 // add adds the rounds of two other logs.
@@ -143,7 +143,7 @@ func (c *compared) add(d compared) {
 	c.round = d.round
 	c.took[0], c.took[1] = c.took[0]+d.took[0], c.took[1]+d.took[1]
 	c.ratios = append(c.ratios, d.ratios...)
-	c.peak = [2]float64{max(c.peak[0], d.peak[0]), max(c.peak[1], d.peak[1])}
+	c.memory = [2]float64{max(c.memory[0], d.memory[0]), max(c.memory[1], d.memory[1])}
 }
 
 // pairs is how many pairs of rounds to run.
@@ -181,9 +181,9 @@ func (c compared) report(b *testing.B, one, other string) {
 	b.ReportMetric(entries/c.took[1], other+"-entries/s")
 	b.ReportMetric(c.took[1]/c.took[0], one+"/"+other)
 	b.ReportMetric(median(c.ratios), one+"/"+other+"-median")
-	if c.peak[0] > 0 {
-		b.ReportMetric(c.peak[0], one+"-peak-MB")
-		b.ReportMetric(c.peak[1], other+"-peak-MB")
+	if c.memory[0] > 0 {
+		b.ReportMetric(c.memory[0], one+"-MB")
+		b.ReportMetric(c.memory[1], other+"-MB")
 	}
 }
 

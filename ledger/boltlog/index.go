@@ -29,9 +29,9 @@ type index struct {
 	merged  chan merge
 	owners  owners
 
-	ahead  bool        // the tables for the next start are made, or being made
-	tables chan tables // they
-	unmaps sync.WaitGroup
+	ahead  bool           // the writer's: tables for the next start are made, or being made
+	tables chan tables    // where they come; has room for them
+	beside sync.WaitGroup // those who make tables and unmap files beside the writer
 }
 
 // tables are what a start begins to fill.
@@ -68,7 +68,7 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 	ix.base = base
 	keys, owners := 0, 0
 	if due := ix.due(); due > minFresh { // senders wait for a table of a large ledger to grow
-		keys = due + due/8
+		keys = due
 		owners = keys * base.owners.len() / base.keys.len()
 	}
 	ix.fresh = &delta{base.upto, newMemtable(keys)}
@@ -172,7 +172,12 @@ func (ix *index) tend() {
 		ix.makeTables(keys, keys*ix.owners.len()/have)
 	}
 	if ix.merging == nil && have >= due {
-		ix.start()
+		select {
+		case t := <-ix.tables:
+			ix.ahead = false
+			ix.start(t)
+		default: // not made yet
+		}
 	}
 }
 
@@ -180,21 +185,16 @@ func (ix *index) tend() {
 // senders would wait a tenth of a second.
 func (ix *index) makeTables(keys, owners int) {
 	ix.ahead = true
-	go func() { ix.tables <- tables{newMapped(keys), newMapped(owners)} }()
+	ix.beside.Go(func() { ix.tables <- tables{newMapped(keys), newMapped(owners)} })
 }
 
-// roomAfter is how many keys come after a merge of so many: a quarter more, as the
-// file has grown by then, and an eighth of that while the next merge runs.
-func roomAfter(due int) int {
-	next := min(due+due/4, maxFresh)
-	return next + next/8
-}
+// roomAfter is how many keys there will be to merge after a merge of so many: a
+// quarter more, as the file has grown by then. A table takes an eighth more than it
+// has room for before it grows, if the merge takes longer than that.
+func roomAfter(due int) int { return min(due+due/4, maxFresh) }
 
-func (ix *index) start() {
-	empty := tables{newMemtable(0), newMemtable(0)}
-	if ix.ahead {
-		empty, ix.ahead = <-ix.tables, false
-	}
+// start has a goroutine merge what is in memory, and goes on with empty tables.
+func (ix *index) start(empty tables) {
 	ix.mu.Lock()
 	ix.merging, ix.fresh = ix.fresh, &delta{ix.fresh.upto, empty.keys}
 	ix.mu.Unlock()
@@ -231,7 +231,7 @@ func (ix *index) install(m merge) {
 		ix.fresh.keys = ix.merging.keys
 	} else {
 		old := ix.replace(m.run)
-		ix.unmaps.Go(func() { old.close() }) // of a large file that takes long
+		ix.beside.Go(func() { old.close() }) // of a large file that takes long
 	}
 	ix.merging = nil
 	ix.owners.end(m.err == nil) // after the file is there: whoever asks finds them here or there
@@ -256,11 +256,11 @@ func (ix *index) wait() {
 func (ix *index) close(flush bool) {
 	ix.wait()
 	if flush && ix.fresh.upto.seq > ix.base.upto.seq {
-		ix.start()
+		ix.start(tables{newMemtable(0), newMemtable(0)})
 		ix.wait()
 	}
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	ix.replace(&run{}).close()
-	ix.unmaps.Wait()
+	ix.beside.Wait()
 }

@@ -57,9 +57,9 @@ func TestMemtableCrowded(t *testing.T) {
 	}
 }
 
-// TestMemtableRoom: a table that was made ahead takes what comes until the merge
-// after the next, and while that runs, without growing, since whoever appends
-// waits while a table grows.
+// TestMemtableRoom: a table that was made ahead takes what comes from one merge to
+// the next, and an eighth more, without growing, since whoever appends waits while
+// a table grows.
 func TestMemtableRoom(t *testing.T) {
 	for due, comes := range map[int]int{minFresh: minFresh * 5 / 4, maxFresh: maxFresh} {
 		table := newMapped(roomAfter(due))
