@@ -56,11 +56,8 @@ func BenchmarkSealing(b *testing.B) {
 	}
 }
 
-// kinds are the logs that are compared, and inOrder in which order they are made:
-// each is first as often as the other.
+// kinds are the logs that are compared.
 var kinds = [2]string{"sealed", "plain"}
-
-func inOrder(pair int) [2]int { return [2]int{pair % 2, 1 - pair%2} }
 
 // options are those of a kind.
 func options(kind string) boltlog.Options { return boltlog.Options{Plain: kind == "plain"} }

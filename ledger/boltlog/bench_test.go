@@ -153,7 +153,7 @@ func pairs(b *testing.B, otherwise uint64) int {
 }
 
 // compare has two logs append in rounds of so many entries that take turns, so that
-// what else the machine does is in both; each goes first as often as the other.
+// what else the machine does is in both; either goes first by turns.
 // The contacts are so many, or new ones for each entry if that is 0.
 func compare(b *testing.B, sides [2]side, rounds, entries, contacts int) compared {
 	c := compared{round: entries}
@@ -164,7 +164,7 @@ func compare(b *testing.B, sides [2]side, rounds, entries, contacts int) compare
 			about = run
 		}
 		var took [2]float64
-		for _, j := range []int{round % 2, 1 - round%2} {
+		for _, j := range inOrder(round) {
 			took[j] = sides[j](run, about, entries, cmp.Or(contacts, entries))
 			c.took[j] += took[j]
 		}
@@ -192,6 +192,9 @@ func roundEntries(b *testing.B, otherwise uint64) int {
 	b.Helper()
 	return int(fromEnv(b, "GHL_LEDGER_BENCH_ROUND", otherwise))
 }
+
+// inOrder returns both sides, either first by turns.
+func inOrder(turn int) [2]int { return [2]int{turn % 2, 1 - turn%2} }
 
 func median(list []float64) float64 {
 	slices.Sort(list)
