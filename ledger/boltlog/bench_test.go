@@ -66,8 +66,8 @@ func grown(b *testing.B, n int) (dir string) {
 }
 
 // BenchmarkLarge compares a ledger of two million entries with an empty one in
-// one run: start after a clean stop, append rate, and Verify. The rounds are
-// short and take turns, as those of BenchmarkSealing.
+// one run: start after a clean stop, start after a crash, append rate, and Verify.
+// The rounds are short and take turns, as those of BenchmarkSealing.
 //
 //	GHL_LEDGER_BENCH_ENTRIES  how many (2,000,000)
 //	GHL_LEDGER_BENCH_PAIRS    how many pairs of rounds (200)
@@ -85,6 +85,8 @@ func BenchmarkLarge(b *testing.B) {
 		b.ReportMetric(starts[0], "large-start-ms")
 		b.ReportMetric(starts[1], "empty-start-ms")
 		r.report(b, "large", "empty")
+		b.ReportMetric(startAfterCrash(b, dirs[0]), "large-crash-start-ms")
+		b.ReportMetric(startAfterCrash(b, dirs[1]), "empty-crash-start-ms")
 	}
 	begun := time.Now()
 	r, err := boltlog.Verify(b.Context(), dirs[0], nil)
@@ -109,6 +111,25 @@ func starts(b *testing.B, dirs [2]string) (ms [2]float64) {
 		}
 	}
 	return [2]float64{median(took[0]), median(took[1])}
+}
+
+// startAfterCrash has a process append to a ledger, kills it, and returns how many
+// milliseconds the next start takes.
+func startAfterCrash(b *testing.B, dir string) (ms float64) {
+	b.Helper()
+	a := newAppender(b, dir, "sealed")
+	a.append(fmt.Sprint("crash-", time.Now().UnixNano()), "all", 256, 256)
+	if err := a.cmd.Process.Kill(); err != nil {
+		b.Fatal(err)
+	}
+	_ = a.cmd.Wait() // it was killed
+	begun := time.Now()
+	l := open(b, dir, boltlog.Options{})
+	ms = time.Since(begun).Seconds() * 1000
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return ms
 }
 
 // side appends n entries about so many contacts, as appendMany does, and returns

@@ -62,7 +62,11 @@ func (l *Log) open() (err error) {
 	if l.keys, err = openKeys(l.path(keysName), os.O_RDWR); err != nil {
 		return err
 	}
-	if l.db, err = openBolt(l.path(logName)); err != nil {
+	err = readingAhead(l.path(logName), func() (err error) {
+		l.db, err = openBolt(l.path(logName))
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if err := l.loadHead(); err != nil {
