@@ -62,6 +62,9 @@ func (l *Log) open() (err error) {
 	if l.keys, err = openKeys(l.path(keysName), os.O_RDWR); err != nil {
 		return err
 	}
+	if err := l.checkLength(); err != nil {
+		return err
+	}
 	err = readingAhead(l.path(logName), func() (err error) {
 		l.db, err = openBolt(l.path(logName))
 		return err
@@ -79,6 +82,30 @@ func (l *Log) open() (err error) {
 		return err
 	}
 	return l.loadIndex()
+}
+
+// checkLength refuses a file that was cut off. bbolt would take what is left of its
+// last page for all of it, zeros included, and may go round in it for ever.
+func (l *Log) checkLength() error {
+	f, err := os.Open(l.path(logName))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var cut error
+	_, err = openImage(f, info.Size(), func(fault error) {
+		if errors.Is(fault, errCutOff) {
+			cut = fmt.Errorf("%w: %s: %w", ledger.ErrCorrupt, f.Name(), fault)
+		}
+	})
+	if errors.Is(err, errNoMeta) {
+		return nil // bbolt opens no such file
+	}
+	return errors.Join(err, cut)
 }
 
 // abandon closes what a failed open left open.

@@ -56,7 +56,7 @@ func TestMissingFile(t *testing.T) {
 	}{
 		{"ledger.db", "ledger.db is not there, though it had entries: restore a backup", os.Remove},
 		{"ledger.keys", "ledger.keys is not there, without which no body opens: put the key file of the newest backup", os.Remove},
-		{"ledger.db", "a page is not there", func(path string) error { return os.Truncate(path, 20000) }},
+		{"ledger.db", "4 pages of 6 are there", func(path string) error { return os.Truncate(path, 20000) }},
 	} {
 		dir := copied(t, golden)
 		if err := tt.change(filepath.Join(dir, tt.lost)); err != nil {
@@ -83,5 +83,30 @@ func TestAppendAfterClose(t *testing.T) {
 	runtime.GC()
 	if _, err := l.Append(t.Context(), logtest.Draft("late")); !errors.Is(err, ledger.ErrClosed) {
 		t.Errorf("append to a closed log: %v, want ErrClosed", err)
+	}
+}
+
+// TestCutOff: a ledger file that ends early, anywhere, is refused with a word, also
+// where what is left of its last page would have bbolt go round in it for ever.
+func TestCutOff(t *testing.T) {
+	dir := filled(t, 600)
+	trimGolden(t, dir)
+	l := open(t, dir, boltlog.Options{}) // which is as short as it can be
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	trimGolden(t, dir)
+	path := filepath.Join(dir, "ledger.db")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := info.Size() - 1; size >= 2*4096; size -= 61 {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := boltlog.Open(dir, boltlog.Options{}); !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), "the file is cut off: ") {
+			t.Fatalf("cut off at %d of %d bytes: %v", size, info.Size(), err)
+		}
 	}
 }

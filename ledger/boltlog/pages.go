@@ -57,6 +57,7 @@ type meta struct {
 var (
 	errPage   = errors.New("is damaged")
 	errNoMeta = errors.New("no meta page is whole")
+	errCutOff = errors.New("the file is cut off")
 )
 
 // parseMeta checks and reads meta page n, the first or the second of a file.
@@ -100,7 +101,7 @@ func openImage(file io.ReaderAt, size int64, fault func(error)) (*image, error) 
 		return nil, errNoMeta
 	}
 	if have := uint64(size) / pageSize; have < im.meta.pages {
-		fault(fmt.Errorf("the file is cut off: %d pages of %d are there", have, im.meta.pages))
+		fault(fmt.Errorf("%w: %d pages of %d are there", errCutOff, have, im.meta.pages))
 		im.meta.pages = have
 	}
 	im.seen = make([]uint64, im.meta.pages/64+1)
