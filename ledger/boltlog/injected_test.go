@@ -58,7 +58,7 @@ func TestInjected(t *testing.T) {
 func inject(t *testing.T, call, errno, when string) (code int, hit, ledgerHit bool) {
 	t.Helper()
 	dir, trace := t.TempDir(), filepath.Join(t.TempDir(), "trace")
-	cmd := exec.Command("strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace="+call,
+	cmd := exec.Command("strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace=rename,renameat,renameat2,"+call,
 		"-e", fmt.Sprintf("inject=%s:error=%s:when=%s", call, errno, when), os.Args[0], dir)
 	cmd.Env = append(os.Environ(), "GHL_LEDGER_TEST_ROLE=scenario", "GOMAXPROCS=1")
 	out, err := cmd.Output()
@@ -74,15 +74,22 @@ func inject(t *testing.T, call, errno, when string) (code int, hit, ledgerHit bo
 		t.Errorf("%s, %s, %s: exit code %d", call, errno, when, code)
 	}
 	checkScenario(t, dir, string(out))
-	begun := map[string]string{} // by thread: a call that another one's line comes between
+	renamed, folder := "", "<"+dir+">)" // a flush of the folder is about what was renamed last
+	begun := map[string]string{}        // by thread: a call that another one's line comes between
 	for line := range strings.Lines(string(b)) {
 		thread, _, _ := strings.Cut(line, " ")
 		if strings.Contains(line, "<unfinished") {
 			begun[thread] = line
 		}
+		if strings.Contains(line, "rename") {
+			renamed = line
+		}
 		if strings.Contains(line, "INJECTED") {
 			if strings.Contains(line, "resumed>") {
 				line = begun[thread] + line
+			}
+			if strings.Contains(line, folder) {
+				line += renamed
 			}
 			hit = true
 			ledgerHit = ledgerHit || !strings.Contains(line, "ledger.index")
