@@ -43,7 +43,7 @@ func unmap(tx *bbolt.Tx) {
 
 // readingAhead opens a bbolt file and has the kernel read ahead in its mapping, then
 // and from then on. bbolt asks the kernel not to, but most reads are of many entries,
-// and read page by page from the disk a million of them took 22 seconds, not 3. After
+// and read page by page from the disk a million of them took 22 seconds, not 4. After
 // a crash bbolt itself looks at every page, for those that are free, and nobody is
 // answered meanwhile. (Another goroutine that reads the file into the cache helps only
 // where there is memory for all of it.)

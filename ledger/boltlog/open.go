@@ -103,7 +103,7 @@ func (l *Log) checkLength() error {
 		}
 	})
 	if errors.Is(err, errNoMeta) {
-		return nil // bbolt opens no such file
+		return nil // bbolt refuses it, or fills an empty one, which then has no entries
 	}
 	return errors.Join(err, cut)
 }
