@@ -13,6 +13,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+	"go.etcd.io/bbolt"
 )
 
 // TestCutOffBeneath cuts a mapped file off beneath an open ledger. What then
@@ -95,6 +96,26 @@ func TestDamageFound(t *testing.T) {
 func appendTo(ctx context.Context, l *boltlog.Log, key string) error {
 	_, err := l.Append(ctx, of(key, "contact 1"))
 	return err
+}
+
+// TestMissing: an entry that is not there hides none of those before and after it.
+func TestMissing(t *testing.T) {
+	dir := filled(t, 300)
+	if err := inEntries(func(b *bbolt.Bucket) error { return b.Delete(key(7)) })(dir); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir, boltlog.Options{})
+	read := 0
+	for _, err := range l.Read(t.Context(), ledger.Cursor{}) {
+		if err != nil {
+			break
+		}
+		read++
+	}
+	r, err := l.Verify(t.Context(), nil)
+	if read != 6 || err != nil || r.Whole != 299 || len(r.Faults) != 1 || r.Faults[0].First != 7 || r.Faults[0].Last != 7 {
+		t.Errorf("%d entries read before the missing one, want 6; %v: %d whole, %v, want 299 and entry 7", read, err, r.Whole, r.Faults)
+	}
 }
 
 // TestVerifyHoldsNothing: an index file that is newer than the head looked at

@@ -129,7 +129,8 @@ func (l *Log) readPage(at place, upto ledger.Seq) (page []ledger.Entry, err erro
 	return page, nil
 }
 
-// rawPage copies the next stored records after at, up to upto.
+// rawPage copies the next stored records after at, up to upto. With an error comes
+// none: those before what cannot be read are a page of their own.
 func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
 	var buffer []byte
 	err = l.view(func(tx *bbolt.Tx) error {
@@ -147,6 +148,9 @@ func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
 			}
 		}
 	})
+	if len(page) > 0 && errors.Is(err, ledger.ErrCorrupt) {
+		return page, nil
+	}
 	return page, err
 }
 
