@@ -59,7 +59,7 @@ type Draft struct {
 
 	// Person is an e-mail address or phone number whose erasure must reach
 	// this body although it names no Subject. It is not stored; only a keyed
-	// hash of it chooses the key that seals Body.
+	// hash of it, by which the body is found.
 	Person string
 }
 
@@ -144,14 +144,21 @@ type Log interface {
 
 // Eraser destroys what was written about a person.
 type Eraser interface {
-	// Erase destroys the keys that seal the bodies of subject and of the given
-	// addresses. On return they are gone from the disk: those entries read as
-	// Erased, the chain still verifies. Bodies appended for subject later are
-	// stored as erased at once, until Readmit. Erasing twice is no error.
-	Erase(ctx context.Context, subject string, people ...string) error
+	// Erase destroys the keys that seal the bodies about those people. On return
+	// they are gone from the disk: those entries read as Erased, the chain still
+	// verifies. Bodies appended for a subject later are stored as erased at once,
+	// until Readmit. Erasing twice is no error. It may read the whole log, for
+	// many at once as often as for one.
+	Erase(ctx context.Context, who ...Erasure) error
 
-	// Readmit lets bodies of subject be kept again, under a new key.
+	// Readmit lets bodies of subject be kept again.
 	Readmit(ctx context.Context, subject string) error
+}
+
+// Erasure is whose bodies are erased.
+type Erasure struct {
+	Subject string   // a contact, or empty
+	People  []string // addresses by which drafts without a subject were appended (Draft.Person)
 }
 
 // Sentinel errors of every backend.

@@ -36,7 +36,7 @@ type Record struct {
 	Prev     [32]byte
 	Flags    Flags
 	Slot     uint64   // which slot of the key file seals Body; zero if not Sealed
-	Owner    [16]byte // keyed hash of Draft.Person, where that chose the slot; else zero
+	Owner    [16]byte // keyed hash of Draft.Person, where there is no Subject; else zero
 	Draft
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
 )
@@ -144,7 +145,7 @@ type erasing struct {
 
 func (e *erasing) BackupKeys(ctx context.Context, w io.Writer) error {
 	if len(e.people) > 0 {
-		if err := e.Erase(ctx, e.people[0]); err != nil {
+		if err := e.Erase(ctx, ledger.Erasure{Subject: e.people[0]}); err != nil {
 			return err
 		}
 		e.people = e.people[1:]

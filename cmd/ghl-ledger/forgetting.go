@@ -79,10 +79,12 @@ func writeDurable(name, text string) error {
 func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) error {
 	f.one.Lock()
 	defer f.one.Unlock()
+	var who []ledger.Erasure
 	for _, lead := range leads {
-		if err := f.ledger.Erase(ctx, lead.ContactID, handlers.PeopleOf(lead)...); err != nil {
-			return err
-		}
+		who = append(who, ledger.Erasure{Subject: lead.ContactID, People: handlers.PeopleOf(lead)})
+	}
+	if err := f.ledger.Erase(ctx, who...); err != nil {
+		return err
 	}
 	if err := f.runner.Rewrite(ctx); err != nil {
 		return err
@@ -139,6 +141,7 @@ func (f *forgetting) since() ledger.Seq {
 // eraseAsked erases those whose erasure was asked for after an entry and not
 // done: what is done has erased the body that asked, too.
 func (f *forgetting) eraseAsked(ctx context.Context, after ledger.Seq) error {
+	var who []ledger.Erasure
 	for e, err := range f.ledger.Read(ctx, ledger.Cursor{Seq: after}) {
 		if err != nil {
 			return err
@@ -151,10 +154,11 @@ func (f *forgetting) eraseAsked(ctx context.Context, after ledger.Seq) error {
 				People []string `json:"people"`
 			} `json:"details"`
 		}
-		_ = json.Unmarshal(e.Body, &asked) // ours; without it the contact's own key is what there is
-		if err := f.ledger.Erase(ctx, e.Subject, asked.Details.People...); err != nil {
-			return fmt.Errorf("finish forgetting %s: %w", e.Subject, err)
-		}
+		_ = json.Unmarshal(e.Body, &asked) // ours; without it there is the contact alone
+		who = append(who, ledger.Erasure{Subject: e.Subject, People: asked.Details.People})
+	}
+	if err := f.ledger.Erase(ctx, who...); err != nil {
+		return fmt.Errorf("finish forgetting: %w", err)
 	}
 	return nil
 }

@@ -202,7 +202,7 @@ func TestForget(t *testing.T) {
 		w.add(ghl.OpportunityWon, "contact_1", map[string]any{"opportunity_id": "o1", "property_address": "123 Main Street"})
 		synctest.Wait()
 		w.append(ledger.Draft{Kind: "audit.leads.forget", Key: "forget", Subject: "contact_1", Location: location})
-		if err := w.log.Erase(t.Context(), "contact_1"); err != nil {
+		if err := w.log.Erase(t.Context(), ledger.Erasure{Subject: "contact_1"}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()

@@ -50,7 +50,7 @@ func TestLooksAgain(t *testing.T) {
 		{"deleted", ghl.ContactCreated, person, func(w *world) { w.add(ghl.ContactDeleted, "contact_1", nil) }, 0, "discarded", "deleted", "discarded"},
 		{"erased", ghl.ContactCreated, person, func(w *world) {
 			w.append(ledger.Draft{Kind: projections.KindForgotten, Key: "forget", Subject: "contact_1", Location: location})
-			if err := w.log.Erase(w.t.Context(), "contact_1"); err != nil {
+			if err := w.log.Erase(w.t.Context(), ledger.Erasure{Subject: "contact_1"}); err != nil {
 				w.t.Fatal(err)
 			}
 		}, 0, "discarded", "erased", "discarded"},

@@ -129,11 +129,8 @@ func (l *Log) seal(c *call) {
 	}
 }
 
-// encode sets d.stored. A draft without an id has an entry already.
+// encode sets d.stored.
 func (l *Log) encode(d *draft) (err error) {
-	if d.ID.IsZero() {
-		return nil
-	}
 	r, body := &d.Record, d.packed
 	size := len(body)
 	switch {

@@ -133,7 +133,7 @@ func TestBackupRefused(t *testing.T) {
 func TestErasedSinceBackup(t *testing.T) {
 	l := open(t, filled(t, 100), boltlog.Options{})
 	b, _ := backup(t, l)
-	if err := l.Erase(t.Context(), "contact 7"); err != nil {
+	if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact 7"}); err != nil {
 		t.Fatal(err)
 	}
 	_, keys := backup(t, l)

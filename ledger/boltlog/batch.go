@@ -12,8 +12,8 @@ import (
 type draft struct {
 	ledger.Record        // but for seq and prev; Body as it was received
 	key           digest // of Key
-	owner         digest // whose slot seals the body; zero: a slot of its own
-	filed         filed  // what the index file has of both
+	subject       digest // of Subject, or zero
+	filed         filed  // what the index file has of its key
 	packed        []byte // the body, perhaps compressed
 	zstd          bool   // it is
 	stored        []byte // the record, but for seq, prev and checksum
@@ -24,14 +24,13 @@ func (l *Log) prepare(p *draft, d *ledger.Draft) {
 	p.Draft, p.key = *d, l.keys.keyDigest(d.Key)
 	switch {
 	case d.Subject != "":
-		p.owner = l.keys.subjectDigest(d.Subject)
+		p.subject = l.keys.subjectDigest(d.Subject)
 	case d.Person != "":
-		p.owner = l.keys.personDigest(d.Person)
-		p.Owner = p.owner
+		p.Owner = l.keys.personDigest(d.Person)
 	}
 	p.Occurred, p.Meta.Arrived = d.Occurred.UTC().Round(0), d.Meta.Arrived.UTC().Round(0)
 	p.Person = ""
-	p.filed = l.index.ask(p.key, p.owner)
+	p.filed = l.index.ask(p.key)
 	p.packed, p.zstd = l.pack.pack(d.Body)
 }
 
@@ -44,6 +43,7 @@ type batch struct {
 	head    head
 	entries []ledger.Entry
 	added   []*draft       // beside entries
+	unused  []uint64       // slots of drafts that are not in added
 	keys    map[digest]int // → place in entries
 }
 
@@ -96,6 +96,7 @@ func (b *batch) call(c *call) (answer, error) {
 	for i := range c.drafts {
 		e, err := b.known(&c.drafts[i])
 		if err != nil {
+			b.unused = append(b.unused, c.slots()...)
 			return answer{err: err}, nil
 		}
 		known[i] = e
@@ -108,6 +109,9 @@ func (b *batch) call(c *call) (answer, error) {
 		}
 		if known[i] != nil {
 			a.appended[i] = ledger.Appended{Entry: *known[i]}
+			if d.Slot != 0 {
+				b.unused = append(b.unused, d.Slot)
+			}
 			continue
 		}
 		e, err := b.add(d)
@@ -143,9 +147,6 @@ func (b *batch) known(d *draft) (*ledger.Entry, error) {
 
 // add makes d the newest entry.
 func (b *batch) add(d *draft) (ledger.Entry, error) {
-	if d.stored == nil {
-		return ledger.Entry{}, fmt.Errorf("the index had an entry with key %q, and has none", d.Key)
-	}
 	d.Seq, d.Prev = b.head.seq+1, b.head.hash
 	ledger.PlaceRecord(d.stored, d.Seq, d.Prev)
 	if err := b.bucket.Put(seqKey(d.Seq), d.stored); err != nil {
@@ -164,11 +165,8 @@ func (b *batch) add(d *draft) (ledger.Entry, error) {
 
 // intoIndex hands the batch over, once it is durable.
 func (b *batch) intoIndex() {
-	ix := b.l.index
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
 	for i, d := range b.added {
-		ix.add(witness{d.Seq, b.entries[i].Hash}, d.key)
+		b.l.index.add(witness{d.Seq, b.entries[i].Hash}, d.key, d.Slot)
 	}
 }
 

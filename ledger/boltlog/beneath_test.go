@@ -31,10 +31,10 @@ func TestCutOffBeneath(t *testing.T) {
 			return err
 		}, ledger.ErrDoubt},
 		{"a key is looked up", "ledger.index", func(l *boltlog.Log) error {
-			_, err := l.Append(t.Context(), of("new", "contact 1"))
+			_, err := l.Append(t.Context(), of("key 1", "contact 1"))
 			return err
 		}, ledger.ErrDoubt},
-		{"a slot is looked up", "ledger.index", func(l *boltlog.Log) error { return l.Erase(t.Context(), "contact 1") }, ledger.ErrDoubt},
+		{"keys are destroyed", "ledger.keys", func(l *boltlog.Log) error { return l.Erase(t.Context(), ledger.Erasure{Subject: "contact 1"}) }, ledger.ErrDoubt},
 		{"a body is read", "ledger.keys", readAll, ledger.ErrCorrupt},
 		{"all is verified", "ledger.keys", func(l *boltlog.Log) error { _, err := l.Verify(t.Context(), nil); return err }, ledger.ErrCorrupt},
 	} {

@@ -28,7 +28,6 @@ type checker struct {
 	last   place
 	lastID ulid.ULID
 	rows   []row // a digest of each key → its entry
-	owners map[digest]uint64
 
 	// since, if not nil, takes slots without a key, and whose they were: a key
 	// file may be newer than the backup that it is held against.
@@ -40,7 +39,7 @@ func newChecker(ctx context.Context, progress func(done, total ledger.Seq), r *R
 	if progress == nil {
 		progress = func(_, _ ledger.Seq) {}
 	}
-	return &checker{ctx: ctx, progress: progress, report: r, pack: pack, index: &run{}, owners: map[digest]uint64{}}, err
+	return &checker{ctx: ctx, progress: progress, report: r, pack: pack, index: &run{}}, err
 }
 
 func (c *checker) close() {
@@ -134,11 +133,6 @@ func (c *checker) sound(r *ledger.Record, hash [32]byte, size int) {
 	c.report.Head, c.report.Hash = ledger.Cursor{Seq: r.Seq, ID: r.ID}, hash
 	c.fits = c.fits || c.index.upto == witness{r.Seq, hash}
 	c.rows = append(c.rows, row{c.keyDigest(r.Key), uint64(r.Seq)})
-	if c.keys != nil && r.Slot != 0 && r.Seq <= c.index.upto.seq {
-		if owner := c.keys.ownerOf(r); owner != (digest{}) {
-			c.owners[owner] = r.Slot
-		}
-	}
 }
 
 func (c *checker) keyDigest(key string) digest {
@@ -199,13 +193,6 @@ func (c *checker) checkIndex() {
 			seq := ledger.Seq(r.number)
 			c.report.fault(Fault{First: seq, Last: seq, What: "is not found by its key: delete " + indexName})
 			return // very likely all of it is wrong
-		}
-	}
-	for owner, slot := range c.owners {
-		// An owner may have got a later one since: slots are given out in order.
-		if at, ok := c.index.owners.find(owner); !ok || at < slot {
-			c.report.damaged(fmt.Errorf("the key slot %d is not found by its owner: delete %s", slot, indexName))
-			return
 		}
 	}
 }

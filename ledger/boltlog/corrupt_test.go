@@ -81,7 +81,7 @@ func newVictim(t *testing.T) *victim {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	trimGolden(t, from)
+	trim(t, from, 602)
 	for _, name := range []string{"ledger.db", "ledger.keys", "ledger.head", "ledger.index"} {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {

@@ -12,18 +12,38 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Erase implements ledger.Eraser. First it is written down in the ledger file,
-// durably, what is to be destroyed; then the slots are overwritten and flushed.
-// If the process is cut off between the two, Open finishes it.
-func (l *Log) Erase(ctx context.Context, subject string, people ...string) error {
-	var owners []digest
-	if subject != "" {
-		owners = append(owners, l.keys.subjectDigest(subject))
+// erasedAtOnce is how many slots are destroyed between two commits, but for a contact
+// that has more: appends wait for that.
+const erasedAtOnce = 4096
+
+// Erase implements ledger.Eraser. It reads the ledger for the slots that seal bodies
+// about those people, beside the writer, which only looks at what came since. Of each
+// it is first written down in the ledger file, durably, what is to be destroyed; then
+// the slots are overwritten and flushed. If the process is cut off between the two,
+// Open finishes it. An entry that cannot be read is passed over, and named in the
+// error.
+func (l *Log) Erase(ctx context.Context, who ...ledger.Erasure) error {
+	s := l.newSearch(who)
+	for done := 0; done < len(who); {
+		if err := l.searchBeside(ctx, s); err != nil {
+			return fmt.Errorf("erase: %w", err)
+		}
+		err := l.deed(ctx, "erase", func() error {
+			if err := l.search(ctx, s, l.rawPage); err != nil {
+				return err
+			}
+			n, slots := s.portion(done)
+			if err := l.erase(who[done:done+n], slots); err != nil {
+				return err
+			}
+			done += n
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	for _, who := range people {
-		owners = append(owners, l.keys.personDigest(who))
-	}
-	return l.deed(ctx, "erase", func() error { return l.erase(subject != "", owners) })
+	return s.unread
 }
 
 // Readmit implements ledger.Eraser.
@@ -51,13 +71,13 @@ func (l *Log) deed(ctx context.Context, what string, do func() error) error {
 	return nil
 }
 
-// erase forgets the first owner, if that is a contact, and destroys the slots
-// of all. It runs in the writer.
-func (l *Log) erase(contact bool, owners []digest) error {
-	var slots []uint64
-	for _, owner := range owners {
-		if slot, ok := l.index.slotOf(owner, &filed{}); ok {
-			slots = append(slots, slot)
+// erase forgets those of them who are contacts, and destroys the slots. It runs in
+// the writer.
+func (l *Log) erase(who []ledger.Erasure, slots []uint64) error {
+	var contacts []digest
+	for _, w := range who {
+		if w.Subject != "" {
+			contacts = append(contacts, l.keys.subjectDigest(w.Subject))
 		}
 	}
 	err := l.update(func(tx *bbolt.Tx) error {
@@ -66,27 +86,29 @@ func (l *Log) erase(contact bool, owners []digest) error {
 				return err
 			}
 		}
-		if !contact {
-			return nil
+		for _, contact := range contacts {
+			if err := note(tx, forgottenBucket, contact[:]); err != nil {
+				return err
+			}
 		}
-		return note(tx, forgottenBucket, owners[0][:])
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if contact {
-		l.forgotten[owners[0]] = true
+	for _, contact := range contacts {
+		l.forgotten[contact] = true
 	}
 	if err := l.keys.destroy(slots); err != nil {
-		// Not even a want of room is harmless here: what is appended meanwhile
-		// would be sealed by a key that the next start destroys.
+		// Not even a want of room is harmless here: the next start destroys them,
+		// and until then they would be served.
 		return l.failed(fmt.Errorf("destroy keys: %w", errors.Join(err, errNotPlain)))
 	}
 	return nil
 }
 
 // note puts what into a bucket, with a checksum: a flipped bit in the number of
-// a slot would have the next start destroy another contact's key.
+// a slot would have the next start destroy the key of another body.
 func note(tx *bbolt.Tx, bucket, what []byte) error {
 	return tx.Bucket(bucket).Put(what, noteSum(bucket, what))
 }

@@ -2,16 +2,20 @@ package boltlog_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/ledger/logtest"
+	"go.etcd.io/bbolt"
 )
 
 // private is what nobody may find once its contact is forgotten.
@@ -46,7 +50,7 @@ func TestForgotten(t *testing.T) {
 		event.Body = []byte(`{"email":"ada@example.com","phone":"+1 555 0100","name":"Ada Lovelace"}`)
 		opened := ledger.Draft{Kind: "campaign.opened", Key: "2", Person: "Ada@Example.com ", Body: []byte(`{"to":"ada@example.com"}`)}
 		logtest.Append(t, l, event, opened, of("3", "contact_2"))
-		if err := l.Erase(t.Context(), "contact_1", "ada@example.com"); err != nil {
+		if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact_1", People: []string{"ada@example.com"}}); err != nil {
 			t.Fatal(err)
 		}
 		again := event
@@ -97,7 +101,7 @@ func TestForgottenAmongAppends(t *testing.T) {
 			})
 		}
 		all.Go(func() {
-			if err := l.Erase(t.Context(), contact); err != nil {
+			if err := l.Erase(t.Context(), ledger.Erasure{Subject: contact}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -114,13 +118,17 @@ func TestForgottenAmongAppends(t *testing.T) {
 	}
 }
 
-// TestRetryUsesNoKey: keys are given out before the writer finds that an entry
-// is there already; a sender that repeats itself must not use them up.
+// TestRetryUsesNoKey: keys are given out before the writer finds that an entry is
+// there already, or that too much waits; a sender that repeats itself must not use
+// them up.
 func TestRetryUsesNoKey(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, boltlog.Options{})
-	nobodys := ledger.Draft{Kind: "campaign.opened", Key: "1", Body: []byte("{}")}
-	logtest.Append(t, l, nobodys)
+	l := open(t, dir, boltlog.Options{MaxWaiting: 2000})
+	var ds []ledger.Draft
+	for i := range 500 {
+		ds = append(ds, of(fmt.Sprint(i), "contact 1"), ledger.Draft{Kind: "campaign.opened", Key: fmt.Sprint("opened ", i), Body: []byte("{}")})
+	}
+	logtest.Append(t, l, ds...)
 	size := func() int64 {
 		info, err := os.Stat(filepath.Join(dir, "ledger.keys"))
 		if err != nil {
@@ -129,48 +137,124 @@ func TestRetryUsesNoKey(t *testing.T) {
 		return info.Size()
 	}
 	before := size()
-	for range 20 {
-		logtest.Append(t, l, slices.Repeat([]ledger.Draft{nobodys}, 1000)...)
+	var all sync.WaitGroup
+	var refused atomic.Int64
+	for range 4 {
+		all.Go(func() {
+			for range 25 {
+				_, err := l.Append(t.Context(), ds...)
+				switch {
+				case errors.Is(err, ledger.ErrBusy):
+					refused.Add(1)
+				case err != nil:
+					t.Error(err)
+				}
+			}
+		})
 	}
+	all.Wait()
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if after := size(); after != before {
-		t.Errorf("20,000 retries grew the key file from %d to %d bytes", before, after)
+	if after := size(); after != before || refused.Load() == 0 || refused.Load() == 100 {
+		t.Errorf("100,000 retries, %d,000 of them refused, grew the key file from %d to %d bytes", refused.Load(), before, after)
 	}
 }
 
-// TestForgottenBesideMerges has contacts come, and come again, before, while and
-// after the index is written anew beside the appends: each has one key all the
-// time, so nothing of it is left to read once that is destroyed.
-func TestForgottenBesideMerges(t *testing.T) {
+// TestForgottenMany erases many contacts at once, two of them with more bodies than
+// are destroyed between two commits. One entry is damaged and one is missing: the
+// first of them is named, and all else of theirs is gone.
+func TestForgottenMany(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, boltlog.Options{})
-	const batches, filler = 140, 1000 // the first merge begins after 131,072
-	for i := range batches {
+	const contacts, each = 60, 200
+	for i := range each {
 		var ds []ledger.Draft
-		for j := range filler {
-			ds = append(ds, ledger.Draft{Kind: "filler", Key: fmt.Sprint("filler ", i, " ", j)})
-		}
-		for c := max(0, i-3); c <= i; c++ {
+		for c := range contacts {
 			ds = append(ds, of(fmt.Sprint(i, " of ", c), fmt.Sprint("contact ", c)))
+			if c < 2 { // which have 4,200 of their own
+				for j := range 20 {
+					ds = append(ds, of(fmt.Sprint(i, " ", j, " of ", c), fmt.Sprint("contact ", c)))
+				}
+			}
 		}
 		logtest.Append(t, l, ds...)
-	}
-	for c := range batches {
-		if err := l.Erase(t.Context(), fmt.Sprint("contact ", c)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, e := range logtest.Entries(t, l, ledger.Cursor{}) {
-		if e.Subject != "" && !e.Erased {
-			t.Fatalf("entry %d of %s can be read", e.Seq, e.Subject)
-		}
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r := verify(t, dir); !r.Sound() {
-		t.Error(r.Faults)
+	const damaged, missing = 1234, 3456
+	if err := inEntries(func(b *bbolt.Bucket) error {
+		v := bytes.Clone(b.Get(key(damaged)))
+		v[150]++
+		return errors.Join(b.Put(key(damaged), v), b.Delete(key(missing)))
+	})(dir); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir, boltlog.Options{})
+	var who []ledger.Erasure
+	for c := range contacts / 2 {
+		who = append(who, ledger.Erasure{Subject: fmt.Sprint("contact ", c)})
+	}
+	err := l.Erase(t.Context(), who...)
+	if !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), fmt.Sprint("entry ", damaged)) {
+		t.Errorf("erase: %v, want entry %d to be named", err, damaged)
+	}
+	var es []ledger.Entry
+	for _, after := range []ledger.Seq{0, damaged, missing} {
+		for e, err := range l.Read(t.Context(), ledger.Cursor{Seq: after}) {
+			if err == nil {
+				es = append(es, e)
+			}
+		}
+	}
+	if want := contacts*each + 2*20*each - 2; len(es) != want {
+		t.Fatalf("%d entries can be read, want %d", len(es), want)
+	}
+	for _, e := range es {
+		var c int
+		if _, err := fmt.Sscanf(e.Subject, "contact %d", &c); err != nil || e.Erased != (c < contacts/2) {
+			t.Fatalf("entry %d of %s: erased %v, %v", e.Seq, e.Subject, e.Erased, err)
+		}
+	}
+	if err := appendTo(ledger.WithReserve(t.Context()), l, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if late := logtest.Entries(t, l, ledger.Cursor{Seq: es[len(es)-1].Seq}); !late[0].Erased {
+		t.Error("a body of a contact that was forgotten is kept")
+	}
+}
+
+// TestSlotsAreNew: no body gets the key of another, however many entries without a
+// body come between, with a merge of the index among them, and after a start.
+func TestSlotsAreNew(t *testing.T) {
+	for _, between := range []int{1, 140_000} { // the first merge begins after 131,072
+		dir := t.TempDir()
+		l := open(t, dir, boltlog.Options{})
+		again := func() {
+			t.Helper()
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			l = open(t, dir, boltlog.Options{})
+		}
+		logtest.Append(t, l, of("1", "contact 1"))
+		again()
+		for i := 0; i < between; i += 1000 {
+			var ds []ledger.Draft
+			for j := range min(1000, between) {
+				ds = append(ds, ledger.Draft{Kind: "filler", Key: fmt.Sprint("filler ", i+j)})
+			}
+			logtest.Append(t, l, ds...)
+		}
+		again()
+		logtest.Append(t, l, of("2", "contact 2"))
+		if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact 1"}); err != nil {
+			t.Fatal(err)
+		}
+		es := logtest.Entries(t, l, ledger.Cursor{Seq: ledger.Seq(1 + between)})
+		if len(es) != 1 || es[0].Erased {
+			t.Errorf("with %d between: the body of contact 2 went with that of contact 1: %+v", between, es)
+		}
 	}
 }

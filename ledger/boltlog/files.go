@@ -16,7 +16,7 @@ const (
 	logName   = "ledger.db"    // the entries, a bbolt file
 	keysName  = "ledger.keys"  // the keys that seal their bodies
 	headName  = "ledger.head"  // the head witness
-	indexName = "ledger.index" // where a key and a contact's slot are; may be deleted
+	indexName = "ledger.index" // where the entry with a key is; may be deleted
 	tempExt   = ".new"         // a file being made, until it is whole
 )
 

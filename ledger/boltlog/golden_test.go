@@ -134,7 +134,7 @@ func makeGolden(t *testing.T, golden string) {
 	addressed := event("wh:4", "campaign.opened", "", string(opened))
 	addressed.Meta.Scheme, addressed.Meta.Dialect, addressed.Person = "ed25519", "ghl", "ada@example.com"
 	logtest.Append(t, l, scored, whole, large, addressed, ledger.Draft{Kind: "clock.ticked", Key: "tick:1"})
-	if err := l.Erase(t.Context(), "contact_2"); err != nil {
+	if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact_2"}); err != nil {
 		t.Fatal(err)
 	}
 	logtest.Append(t, l, event("wh:5", "contact.updated", "contact_2", `{"type":"contact.updated","data":{"contact_id":"contact_2","first_name":"Gone"}}`),
@@ -143,22 +143,22 @@ func makeGolden(t *testing.T, golden string) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	trimGolden(t, dir)
+	trim(t, dir, 32)
 	if err := errors.Join(os.CopyFS(golden, os.DirFS(dir)), os.WriteFile(golden+".jsonl", []byte(asLines(t, es)), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// trimGolden takes off what is only room for more: keys that seal nothing yet,
-// and pages that no commit has used.
-func trimGolden(t *testing.T, dir string) {
+// trim takes off what is only room for more: keys that seal nothing yet, all but so
+// many slots, and pages that no commit has used.
+func trim(t *testing.T, dir string, slots int64) {
 	path := filepath.Join(dir, "ledger.db")
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pages := max(binary.LittleEndian.Uint64(b[56:]), binary.LittleEndian.Uint64(b[4096+56:])) // of both meta pages
-	if err := errors.Join(os.Truncate(path, int64(pages)*4096), os.Truncate(filepath.Join(dir, "ledger.keys"), 32*32)); err != nil {
+	if err := errors.Join(os.Truncate(path, int64(pages)*4096), os.Truncate(filepath.Join(dir, "ledger.keys"), slots*32)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,35 +11,32 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 )
 
-// index finds the entry with a key and the slot of a contact. Both are in the
-// entries, so it is only a view of the log: an immutable sorted file as of some
+// index finds the entry with a key. Keys are in the entries, so it is only a view
+// of the log: an immutable sorted file as of some
 // entry, and in memory what is newer. When that has grown, a goroutine merges
 // both into the next file, outside the commits that senders wait for.
 //
-// The writer owns it: no method may run beside another, but for ask, has, slotOf
-// and those of owners.
+// The writer owns it: no method may run beside another, but for ask.
 type index struct {
 	path    string
-	mu      sync.RWMutex // held to change what is below, and by those who are not the writer
+	mu      sync.RWMutex // held to change base, and by those who are not the writer
 	id      [16]byte
 	log     *slog.Logger
 	base    *run   // the file; never nil
 	merging *delta // on its way into the next file, or nil
 	fresh   *delta // newer than both
 	merged  chan merge
-	owners  owners
 
-	ahead  bool           // the writer's: tables for the next start are made, or being made
-	tables chan tables    // where they come; has room for them
+	ahead  bool           // the writer's: it is made, or being made
+	tables chan *memtable // where one for the next start comes; has room for it
 	beside sync.WaitGroup // those who make tables and unmap files beside the writer
 }
 
-// tables are what a start begins to fill.
-type tables struct{ keys, owners *memtable }
-
-// delta is what came after a file. upto is the last entry in it.
+// delta is what came after a file. upto is the last entry in it, and slot the first
+// slot that neither its entries nor the file's have.
 type delta struct {
 	upto witness
+	slot uint64
 	keys *memtable
 }
 
@@ -53,7 +50,7 @@ type merge struct {
 // damaged or not this ledger's; fits says whether the ledger has that entry.
 // It is missing until the first merge or Close, which is nothing to warn of.
 func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) bool) *index {
-	ix := &index{path: filepath.Join(dir, indexName), id: id, log: log, merged: make(chan merge, 1), tables: make(chan tables, 1)}
+	ix := &index{path: filepath.Join(dir, indexName), id: id, log: log, merged: make(chan merge, 1), tables: make(chan *memtable, 1)}
 	base, err := openRun(ix.path, id)
 	if err == nil && base.upto.seq > 0 && !fits(base.upto) {
 		base.close()
@@ -66,29 +63,27 @@ func openIndex(dir string, id [16]byte, log *slog.Logger, fits func(witness) boo
 		base = &run{slot: firstSlot}
 	}
 	ix.base = base
-	keys, owners := 0, 0
+	room := 0
 	if due := ix.due(); due > minFresh { // senders wait for a table of a large ledger to grow
-		keys = due
-		owners = keys * base.owners.len() / base.keys.len()
+		room = due
 	}
-	ix.fresh = &delta{base.upto, newMemtable(keys)}
-	ix.owners = newOwners(base.slot, owners)
+	ix.fresh = &delta{base.upto, base.slot, newMemtable(room)}
 	return ix
 }
 
-// filed is what an index file says of a key and an owner. Among millions that
-// costs more than all else that the writer does for an entry, so those who
-// append ask before their turn.
+// filed is what an index file says of a key. Among millions that costs more than
+// all else that the writer does for an entry, so those who append ask before
+// their turn.
 type filed struct {
-	file             *run // which was asked
-	seq, slot        uint64
-	hasKey, hasOwner bool
+	file *run // which was asked
+	seq  uint64
+	has  bool
 }
 
 // ask looks into the file. It may run beside the writer. Where the file was cut
 // off beneath the mapping it has no answer: whoever needs it looks again, and
 // what becomes of that is the storage's failure, not the caller's.
-func (ix *index) ask(key, owner digest) (f filed) {
+func (ix *index) ask(key digest) (f filed) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if recover() != nil {
@@ -98,10 +93,7 @@ func (ix *index) ask(key, owner digest) (f filed) {
 	ix.mu.RLock()
 	defer ix.mu.RUnlock()
 	f.file = ix.base
-	f.seq, f.hasKey = ix.base.keys.find(key)
-	if owner != (digest{}) {
-		f.slot, f.hasOwner = ix.base.owners.find(owner)
-	}
+	f.seq, f.has = ix.base.keys.find(key)
 	return f
 }
 
@@ -114,37 +106,17 @@ func (ix *index) find(key digest, f *filed) (ledger.Seq, bool) {
 	switch {
 	case ok:
 	case f.file == ix.base:
-		seq, ok = f.seq, f.hasKey
+		seq, ok = f.seq, f.has
 	default: // another file has taken its place since
 		seq, ok = ix.base.keys.find(key)
 	}
 	return ledger.Seq(seq), ok
 }
 
-// has says whether an entry has the key. It may run beside the writer.
-func (ix *index) has(key digest, f *filed) bool {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	_, ok := ix.find(key, f)
-	return ok
-}
-
-// slotOf returns the slot that the owner had last. It may run beside the writer.
-func (ix *index) slotOf(owner digest, f *filed) (uint64, bool) {
-	if slot, ok := ix.owners.slotOf(owner); ok {
-		return slot, true
-	}
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	if f.file == ix.base {
-		return f.slot, f.hasOwner
-	}
-	return ix.base.owners.find(owner)
-}
-
-// add notes the key of an entry.
-func (ix *index) add(at witness, key digest) {
+// add notes an entry, its key and its slot, which is zero if it has none.
+func (ix *index) add(at witness, key digest, slot uint64) {
 	ix.fresh.upto = at
+	ix.fresh.slot = max(ix.fresh.slot, slot+1)
 	ix.fresh.keys.add(key, uint64(at.seq))
 }
 
@@ -159,7 +131,7 @@ const (
 func (ix *index) due() int { return min(max(ix.base.keys.len()/4, minFresh), maxFresh) }
 
 // tend takes a finished merge in, and starts one when there is enough. When there
-// is half of that, it has the tables made that a start needs.
+// is half of that, it has the table made that a start needs.
 func (ix *index) tend() {
 	select {
 	case m := <-ix.merged:
@@ -168,8 +140,7 @@ func (ix *index) tend() {
 	}
 	due, have := ix.due(), ix.fresh.keys.len()
 	if have >= due/2 && !ix.ahead {
-		keys := roomAfter(due)
-		ix.makeTables(keys, keys*ix.owners.len()/have)
+		ix.makeTable(roomAfter(due))
 	}
 	if ix.merging == nil && have >= due {
 		select {
@@ -181,11 +152,11 @@ func (ix *index) tend() {
 	}
 }
 
-// makeTables makes tables beside the writer: if it made those of a large ledger,
+// makeTable makes a table beside the writer: if it made that of a large ledger,
 // senders would wait a tenth of a second.
-func (ix *index) makeTables(keys, owners int) {
+func (ix *index) makeTable(room int) {
 	ix.ahead = true
-	ix.beside.Go(func() { ix.tables <- tables{newMapped(keys), newMapped(owners)} })
+	ix.beside.Go(func() { ix.tables <- newMapped(room) })
 }
 
 // roomAfter is how many keys there will be to merge after a merge of so many: a
@@ -193,27 +164,16 @@ func (ix *index) makeTables(keys, owners int) {
 // has room for before it grows, if the merge takes longer than that.
 func roomAfter(due int) int { return min(due+due/4, maxFresh) }
 
-// start has a goroutine merge what is in memory, and goes on with empty tables.
-func (ix *index) start(empty tables) {
-	ix.mu.Lock()
-	ix.merging, ix.fresh = ix.fresh, &delta{ix.fresh.upto, empty.keys}
-	ix.mu.Unlock()
-	news := news{delta: *ix.merging}
-	news.owners, news.slot = ix.owners.start(empty.owners)
-	base := ix.base
+// start has a goroutine merge what is in memory, and goes on with an empty table.
+func (ix *index) start(empty *memtable) {
+	ix.merging, ix.fresh = ix.fresh, &delta{ix.fresh.upto, ix.fresh.slot, empty}
+	base, news := ix.base, *ix.merging
 	go func() { ix.merged <- ix.merge(base, news) }()
-}
-
-// news is what a merge adds to a file.
-type news struct {
-	delta
-	owners *memtable
-	slot   uint64 // the first never given out
 }
 
 // merge writes the next file. That a file was cut off beneath its mapping is
 // the writer's to find, at the next key that it looks for.
-func (ix *index) merge(base *run, n news) (m merge) {
+func (ix *index) merge(base *run, n delta) (m merge) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer unreadable(&m.err)
 	m.run, m.err = mergeRun(ix.path, ix.id, base, n)
@@ -223,8 +183,6 @@ func (ix *index) merge(base *run, n news) (m merge) {
 // install puts a merged file in the place of the old one. A failed merge loses
 // nothing: what it was to write goes back to memory.
 func (ix *index) install(m merge) {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
 	if m.err != nil {
 		ix.log.Warn("index not written", "err", m.err)
 		ix.merging.keys.addAll(ix.fresh.keys)
@@ -234,12 +192,13 @@ func (ix *index) install(m merge) {
 		ix.beside.Go(func() { old.close() }) // of a large file that takes long
 	}
 	ix.merging = nil
-	ix.owners.end(m.err == nil) // after the file is there: whoever asks finds them here or there
 }
 
-// replace puts a file in base's place and returns the old one. The caller holds
-// mu, as do those who read it, and the merge that read it is over.
+// replace puts a file in base's place and returns the old one, which nobody reads
+// any more: the merge that did is over.
 func (ix *index) replace(r *run) (old *run) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
 	old, ix.base = ix.base, r
 	return old
 }
@@ -256,11 +215,9 @@ func (ix *index) wait() {
 func (ix *index) close(flush bool) {
 	ix.wait()
 	if flush && ix.fresh.upto.seq > ix.base.upto.seq {
-		ix.start(tables{newMemtable(0), newMemtable(0)})
+		ix.start(newMemtable(0))
 		ix.wait()
 	}
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
 	ix.replace(&run{}).close()
 	ix.beside.Wait()
 }

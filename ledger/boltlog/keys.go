@@ -30,9 +30,13 @@ import (
 //	   1  the secret of the keyed hashes that find keys, contacts and addresses
 //	   2  the first key; zeros where a key was destroyed
 //
-// Keys are made and flushed ahead of their use, so that a new contact costs no
-// flush, and a key in use is never lost to a power cut. They are read through
-// a mapping that is longer than the file ever gets.
+// Each body has a key of its own. With one for each contact, whoever appends would
+// have to look for the contact's slot among all, which costs more than another key;
+// who is erased is rare, and reads the ledger for the slots (see search).
+//
+// Keys are made and flushed ahead of their use, so that none costs a flush, and a key
+// in use is never lost to a power cut. They are read through a mapping that is longer
+// than the file ever gets.
 const (
 	slotSize  = 32
 	firstSlot = 2
@@ -57,8 +61,8 @@ type keyring struct {
 	mapped []byte
 	id     [16]byte // of the ledger
 	mu     sync.RWMutex
-	slots  atomic.Uint64   // made and flushed, the first two included
-	gone   map[uint64]bool // destroyed on purpose; zeros elsewhere are a loss
+	slots  atomic.Uint64 // made and flushed, the first two included
+	gone   slotSet       // destroyed on purpose; zeros elsewhere are a loss
 	macs   sync.Pool
 
 	used     atomic.Uint64 // the newest slot given out
@@ -91,7 +95,7 @@ func openKeys(path string, mode int) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{file: f, gone: map[uint64]bool{}, extended: make(chan error, 1)}
+	k := &keyring{file: f, extended: make(chan error, 1)}
 	if err := k.load(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -147,11 +151,7 @@ func (k *keyring) destroyed(n uint64) bool { return [slotSize]byte(k.slot(n)) ==
 
 // destroy overwrites the slots and flushes. On return the keys are gone.
 func (k *keyring) destroy(slots []uint64) error {
-	k.mu.Lock()
-	for _, n := range slots { // before they are zeros, so that no reader takes that for a loss
-		k.gone[n] = true
-	}
-	k.mu.Unlock()
+	k.noteGone(slots) // before they are zeros, so that no reader takes that for a loss
 	dirty := false
 	for _, n := range slots {
 		if !k.has(n) || k.destroyed(n) {
@@ -168,6 +168,29 @@ func (k *keyring) destroy(slots []uint64) error {
 	return k.file.Sync()
 }
 
+// noteGone notes that slots are destroyed on purpose.
+func (k *keyring) noteGone(slots []uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, n := range slots {
+		if k.has(n) {
+			k.gone.add(n)
+		}
+	}
+}
+
+// slotSet is a set of slots, a bit for each.
+type slotSet []uint64
+
+func (s *slotSet) add(n uint64) {
+	if more := int(n/64) + 1 - len(*s); more > 0 {
+		*s = append(*s, make([]uint64, more)...)
+	}
+	(*s)[n/64] |= 1 << (n % 64)
+}
+
+func (s slotSet) has(n uint64) bool { return n/64 < uint64(len(s)) && s[n/64]>>(n%64)&1 != 0 }
+
 // errErased says that the key of a body was destroyed.
 var errErased = errors.New("erased")
 
@@ -175,7 +198,7 @@ var errErased = errors.New("erased")
 func (k *keyring) missing(slot uint64) error {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if k.gone[slot] {
+	if k.gone.has(slot) {
 		return errErased
 	}
 	return fmt.Errorf("%w: the key in slot %d is lost, and nobody destroyed it", ledger.ErrCorrupt, slot)
@@ -233,8 +256,8 @@ func (k *keyring) open(r *ledger.Record) ([]byte, error) {
 }
 
 // opener returns what opens bodies with these flags. AES-GCM, which the first
-// ledgers were sealed with, makes tables of each key: for a new contact that
-// costs five times what it costs to seal an event.
+// ledgers were sealed with, makes tables of each key: that costs five times what
+// it costs to seal an event.
 func opener(flags ledger.Flags, key []byte) (cipher.AEAD, error) {
 	if flags&ledger.ChaCha != 0 {
 		return chacha20poly1305.New(key)
@@ -274,13 +297,4 @@ func (k *keyring) keyDigest(key string) digest   { return k.digest("key ", key) 
 func (k *keyring) subjectDigest(s string) digest { return k.digest("subject ", s) }
 func (k *keyring) personDigest(who string) digest {
 	return k.digest("person ", strings.ToLower(strings.TrimSpace(who)))
-}
-
-// ownerOf returns whose slot seals a record: its contact's, that of the
-// address it was drafted with, or nobody's.
-func (k *keyring) ownerOf(r *ledger.Record) digest {
-	if r.Subject != "" {
-		return k.subjectDigest(r.Subject)
-	}
-	return r.Owner
 }

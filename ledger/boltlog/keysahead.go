@@ -12,7 +12,7 @@ import (
 const (
 	minMade  = 1 << 14
 	maxMade  = 1 << 18
-	maxSlots = 1 << 28
+	maxSlots = 1 << 32
 )
 
 // portion is how many keys are made next.

@@ -8,10 +8,10 @@
 //	              the record of package ledger; then two stops, see isStop),
 //	              forgotten (keyed hash of a contact → CRC-32C), destroyed
 //	              (slot → CRC-32C)
-//	ledger.keys   the keys that seal the bodies (see keyring)
+//	ledger.keys   the keys that seal the bodies, one for each (see keyring)
 //	ledger.head   how far the ledger had come (see witness)
-//	ledger.index  where a key and a contact's slot are; a view of the log that
-//	              may be deleted (see run)
+//	ledger.index  where the entry with a key is; a view of the log that may be
+//	              deleted (see run)
 //
 // What it promises, by the numbers of the README: an Append that returned is
 // durable (P1), and one that is not returns an error (P2); a key is one entry for ever (P3); the entries have one order

@@ -272,14 +272,11 @@ func (l *Log) loadIndex() error {
 				return fmt.Errorf("entry %d: %w", at+1, err)
 			}
 			at++
-			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key))
-			if r.Slot != 0 {
-				l.index.owners.give(l.keys.ownerOf(&r), r.Slot)
-			}
+			l.index.add(witness{r.Seq, ledger.HashRecord(stored)}, l.keys.keyDigest(r.Key), r.Slot)
 			l.index.tend()
 		}
 	}
-	used := max(l.index.owners.first(), firstSlot) - 1
+	used := max(l.index.fresh.slot, firstSlot) - 1
 	if used >= l.keys.made() { // new keys in their place would open nothing
 		return fmt.Errorf("%w: %s is cut off: an entry is sealed by slot %d, and it ends at %d: restore it", ledger.ErrCorrupt, keysName, used, l.keys.made())
 	}

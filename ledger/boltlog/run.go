@@ -22,13 +22,13 @@ import (
 //	 16    16  the ledger's id
 //	 32     8  seq of the last entry in it
 //	 40    32  the hash of that entry
-//	 72     8  the first slot of the key file never given out
+//	 72     8  the first slot of the key file that none of its entries has
 //	 80     8  n, the number of keys
-//	 88     8  m, the number of owners
+//	 88     8  m, the number of further rows
 //	 96    28  zeros
 //	124     4  CRC-32C of all before it
 //	128  24·n  keys: digest (16), seq (8), ascending
-//	     24·m  owners: digest (16), slot (8), ascending
+//	     24·m  rows that earlier releases had; now m is 0
 //	  -4    4  CRC-32C of the rows
 const (
 	runMagic  = "ghl-indx\x00\x00\x00\x00\x00\x00\x00\x01"
@@ -43,10 +43,10 @@ var (
 
 // run is an index file, mapped. The zero run is empty.
 type run struct {
-	mapped       []byte
-	upto         witness
-	slot         uint64
-	keys, owners table
+	mapped []byte
+	upto   witness
+	slot   uint64
+	keys   table
 }
 
 // table is sorted rows of digest and number.
@@ -122,12 +122,12 @@ func openRun(path string, id [16]byte) (*run, error) {
 
 func (r *run) parse(id [16]byte) error {
 	m, rows := r.mapped, r.mapped[runHeader:len(r.mapped)-4]
-	n, owners := binary.BigEndian.Uint64(m[80:]), binary.BigEndian.Uint64(m[88:])
+	n, further := binary.BigEndian.Uint64(m[80:]), binary.BigEndian.Uint64(m[88:])
 	switch {
 	case string(m[:16]) != runMagic,
 		binary.BigEndian.Uint32(m[124:]) != crc32.Checksum(m[:124], castagnoli),
-		n > uint64(len(rows)), owners > uint64(len(rows)),
-		(n+owners)*rowSize != uint64(len(rows)),
+		n > uint64(len(rows)), further > uint64(len(rows)),
+		(n+further)*rowSize != uint64(len(rows)),
 		binary.BigEndian.Uint32(m[len(m)-4:]) != crc32.Checksum(rows, castagnoli):
 		return errIndex
 	case [16]byte(m[16:32]) != id:
@@ -135,7 +135,7 @@ func (r *run) parse(id [16]byte) error {
 	}
 	r.upto = witness{ledger.Seq(binary.BigEndian.Uint64(m[32:])), [32]byte(m[40:72])}
 	r.slot = binary.BigEndian.Uint64(m[72:])
-	r.keys, r.owners = newTable(rows[:n*rowSize]), newTable(rows[n*rowSize:])
+	r.keys = newTable(rows[:n*rowSize])
 	return nil
 }
 
@@ -149,21 +149,21 @@ func (r *run) close() error {
 }
 
 // mergeRun writes base and what is new as the next file and opens it.
-func mergeRun(path string, id [16]byte, base *run, new news) (*run, error) {
+func mergeRun(path string, id [16]byte, base *run, new delta) (*run, error) {
 	err := newFile(path, func(f *os.File) error {
 		if _, err := f.Seek(runHeader, io.SeekStart); err != nil {
 			return err
 		}
 		sum := crc32.New(castagnoli)
 		w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<20)
-		n, m := writeRows(w, base.keys, new.keys), writeRows(w, base.owners, new.owners)
+		n := writeRows(w, base.keys, new.keys)
 		if err := w.Flush(); err != nil {
 			return err
 		}
 		if _, err := f.Write(sum.Sum(nil)); err != nil {
 			return err
 		}
-		_, err := f.WriteAt(encodeRunHeader(id, new, n, m), 0)
+		_, err := f.WriteAt(encodeRunHeader(id, new, n), 0)
 		return err
 	})
 	if err != nil {
@@ -172,15 +172,14 @@ func mergeRun(path string, id [16]byte, base *run, new news) (*run, error) {
 	return openRun(path, id)
 }
 
-func encodeRunHeader(id [16]byte, new news, keys, owners int) []byte {
+func encodeRunHeader(id [16]byte, new delta, keys int) []byte {
 	b := append(make([]byte, 0, runHeader), runMagic...)
 	b = append(b, id[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(new.upto.seq))
 	b = append(b, new.upto.hash[:]...)
 	b = binary.BigEndian.AppendUint64(b, new.slot)
 	b = binary.BigEndian.AppendUint64(b, uint64(keys))
-	b = binary.BigEndian.AppendUint64(b, uint64(owners))
-	b = append(b, make([]byte, 28)...)
+	b = append(b, make([]byte, 36)...) // no further rows
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 

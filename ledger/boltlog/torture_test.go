@@ -287,7 +287,7 @@ func scenario(dir string) error {
 			fmt.Println("refused", try, err)
 		}
 		if i == 6 {
-			if err := l.Erase(context.Background(), "contact2"); err != nil {
+			if err := l.Erase(context.Background(), ledger.Erasure{Subject: "contact2"}); err != nil {
 				fmt.Println("refused", err)
 			}
 		}
@@ -337,7 +337,7 @@ func serve(dir string, hasty bool) error {
 func answerTo(l *boltlog.Log, call []string) (string, error) {
 	ctx := context.Background()
 	if call[0] == "erase" {
-		return "done new", l.Erase(ctx, call[1])
+		return "done new", l.Erase(ctx, ledger.Erasure{Subject: call[1]})
 	}
 	d := of(call[1], call[2])
 	d.Body = bodyOf(d.Key)

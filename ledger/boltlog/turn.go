@@ -16,6 +16,7 @@ import (
 type turn struct {
 	mu   sync.Mutex
 	id   ulid.ULID     // the newest given out
+	kept []uint64      // slots given back, to be given out next
 	deed chan struct{} // closed when the last deed is done, or nil
 }
 
@@ -68,12 +69,8 @@ func (l *Log) give(c *call) (err error) {
 	}
 	for i := range c.drafts {
 		d := &c.drafts[i]
-		known, err := l.giveSlot(c, d)
-		if err != nil {
+		if err := l.giveSlot(c, d); err != nil {
 			return err
-		}
-		if known {
-			continue
 		}
 		d.Recorded = l.o.Now().UTC().Round(0)
 		if l.turn.id, err = nextID(l.turn.id, d.Recorded, l.o.Entropy); err != nil {
@@ -84,40 +81,24 @@ func (l *Log) give(c *call) (err error) {
 	return nil
 }
 
-// giveSlot sets flags and slot: the slot of the draft's owner, or a new one if
-// it has none or its key was destroyed. A draft that has an entry already, as
-// the writer will find, gets none: else every retry would use up a key. That of
-// an owner who never had a slot is not looked for: it is nobody's retry.
-func (l *Log) giveSlot(c *call, d *draft) (known bool, err error) {
-	owned := d.owner != (digest{})
-	if owned && l.forgotten[d.owner] {
+// giveSlot sets flags and slot: each body has a slot of its own.
+func (l *Log) giveSlot(c *call, d *draft) (err error) {
+	if len(l.forgotten) > 0 && l.forgotten[d.subject] {
 		d.Flags = ledger.Gone
-		return false, nil
+		return nil
 	}
 	if d.zstd {
 		d.Flags |= ledger.Zstd
 	}
 	if len(d.Body) == 0 || l.o.Plain {
-		return false, nil
+		return nil
 	}
 	d.Flags |= ledger.Sealed | ledger.ChaCha
-	if owned {
-		d.Slot, _ = l.index.slotOf(d.owner, &d.filed)
-		if d.Slot != 0 && !l.keys.destroyed(d.Slot) {
-			return false, nil
-		}
-	}
-	if (!owned || d.Slot != 0) && l.index.has(d.key, &d.filed) {
-		return true, nil
-	}
-	if d.Slot, err = l.newSlot(c); err != nil {
-		return false, err
-	}
-	l.index.owners.give(d.owner, d.Slot)
-	return false, nil
+	d.Slot, err = l.newSlot(c)
+	return err
 }
 
-// newSlot returns a slot that was never given out. While appends are refused
+// newSlot returns a slot that seals nothing yet. While appends are refused
 // for want of room none is used up by them.
 func (l *Log) newSlot(c *call) (uint64, error) {
 	if l.tight.Load() {
@@ -125,11 +106,38 @@ func (l *Log) newSlot(c *call) (uint64, error) {
 			return 0, err
 		}
 	}
+	if n := len(l.turn.kept); n > 0 {
+		slot := l.turn.kept[n-1]
+		l.turn.kept = l.turn.kept[:n-1]
+		return slot, nil
+	}
 	slot, err := l.keys.next()
 	if err != nil {
 		return 0, l.failed(fmt.Errorf("make keys: %w", err))
 	}
 	return slot, nil
+}
+
+// giveBack takes the slots of drafts that were not appended. Nothing that was sealed
+// by their keys was written, so they are as good as new: a sender that repeats
+// itself must not use them up.
+func (t *turn) giveBack(slots []uint64) {
+	if len(slots) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, slots...)
+}
+
+// slots returns those that c's drafts were given.
+func (c *call) slots() (slots []uint64) {
+	for i := range c.drafts {
+		if slot := c.drafts[i].Slot; slot != 0 {
+			slots = append(slots, slot)
+		}
+	}
+	return slots
 }
 
 // beneath has faults of a mapping be panics, and the function that it returns

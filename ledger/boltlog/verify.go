@@ -161,7 +161,7 @@ func (c *checker) notes(im *image, buckets map[string][]byte) {
 			if err := parseNote(name, p.key, p.value); err != nil {
 				c.report.damaged(err)
 			} else if c.keys != nil && name == string(destroyedBucket) {
-				c.keys.gone[binary.BigEndian.Uint64(p.key)] = true
+				c.keys.noteGone([]uint64{binary.BigEndian.Uint64(p.key)})
 			}
 			return true
 		})

@@ -28,7 +28,7 @@ func filled(t testing.TB, n int) (dir string) {
 		}
 		logtest.Append(t, l, ds...)
 	}
-	if err := l.Erase(t.Context(), "contact 3"); err != nil {
+	if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact 3"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
@@ -131,7 +131,7 @@ func harmedEntries(n ledger.Seq) []harmful {
 // harmedFiles are harms to what stands beside the entries.
 func harmedFiles(n ledger.Seq) []harmful {
 	return []harmful{
-		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1: the key in slot 2 is lost", 0, n - 30},
+		{"a slot lost", inFile("ledger.keys", 32*2, make([]byte, 32)...), "entry 1: the key in slot 2 is lost", 0, n - 1},
 		{"a secret changed", inFile("ledger.keys", 32, 1), "ledger.keys is damaged where it says whose it is", n, n},
 		{"a meta page damaged", inFile("ledger.db", 4096+40, 77), "meta page 1 is damaged", n, n},
 		{"both meta pages damaged", func(dir string) error {

@@ -155,6 +155,7 @@ func (l *Log) commit(group []*call) {
 			return
 		}
 	}
+	l.turn.giveBack(b.unused)
 	for i, c := range group {
 		l.reply(c, answers[i])
 	}
@@ -167,6 +168,7 @@ func (l *Log) admit(group []*call) []*call {
 	admitted := group[:0]
 	for _, c := range group {
 		if err := cmp.Or(c.ctx.Err(), room.refuses(c.ctx), c.broken); err != nil {
+			l.turn.giveBack(c.slots())
 			l.reply(c, answer{err: err})
 			continue
 		}

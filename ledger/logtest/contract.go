@@ -266,9 +266,9 @@ func erasing(t *testing.T, log ledger.Log) {
 		}
 	}
 	Append(t, log, of("1", "them"), of("2", "others"), of("3", "them"))
-	step("erase", eraser.Erase(t.Context(), "them"))
+	step("erase", eraser.Erase(t.Context(), ledger.Erasure{Subject: "them"}))
 	Append(t, log, of("4", "them"), of("5", "others"))
-	step("erase again", eraser.Erase(t.Context(), "them"))
+	step("erase again", eraser.Erase(t.Context(), ledger.Erasure{Subject: "them"}))
 	step("readmit", eraser.Readmit(t.Context(), "them"))
 	Append(t, log, of("6", "them"))
 

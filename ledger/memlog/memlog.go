@@ -189,12 +189,17 @@ func (l *Log) page(after ledger.Cursor) ([]ledger.Entry, <-chan struct{}, error)
 }
 
 // Erase implements ledger.Eraser. It knows bodies by their subject alone.
-func (l *Log) Erase(_ context.Context, subject string, _ ...string) error {
+func (l *Log) Erase(_ context.Context, who ...ledger.Erasure) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.erased[subject] = true
+	erased := map[string]bool{}
+	for _, w := range who {
+		if w.Subject != "" {
+			erased[w.Subject], l.erased[w.Subject] = true, true
+		}
+	}
 	for i := range l.entries {
-		if l.entries[i].Subject == subject {
+		if erased[l.entries[i].Subject] {
 			l.entries[i].Erased, l.entries[i].Body = true, nil
 		}
 	}

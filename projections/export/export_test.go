@@ -199,7 +199,7 @@ func TestErased(t *testing.T) {
 	o.event("message.received", "contact_gone", `,"message_id":"m2","content":"Only Gone Lane"`)
 	o.week("contact_stays")
 	o.add("audit.leads.forget", "contact_gone", `{}`)
-	if err := o.log.Erase(t.Context(), "contact_gone"); err != nil {
+	if err := o.log.Erase(t.Context(), ledger.Erasure{Subject: "contact_gone"}); err != nil {
 		t.Fatal(err)
 	}
 	everything(func(r export.Request) {
