@@ -46,7 +46,8 @@ func (d forgetDeleted) Run(ctx context.Context) error {
 }
 
 // hear forgets the contact that an entry deletes, unless it was created anew
-// since, or is forgotten already.
+// since, or is forgotten already. With it go all others that were deleted by then:
+// what it costs to forget one reads the whole ledger.
 func (d forgetDeleted) hear(ctx context.Context, e ledger.Entry) error {
 	if err := d.leads.Wait(ctx, e.Seq); err != nil {
 		return err
@@ -55,7 +56,11 @@ func (d forgetDeleted) hear(ctx context.Context, e ledger.Entry) error {
 	if err != nil || !ok || lead.Status != projections.StatusDeleted || lead.Created.IsZero() {
 		return err
 	}
-	return d.forget(ctx, lead)
+	deleted, err := d.leads.Deleted()
+	if err != nil {
+		return err
+	}
+	return d.forget(ctx, deleted...)
 }
 
 // forget says so of each lead and destroys what is known of all of them. An

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestForgetOnDelete: with the option on, a contact that GoHighLevel deletes is
@@ -55,6 +57,56 @@ func TestForgetOnDelete(t *testing.T) {
 	}
 	if code, out := command(t, "verify", "--data", p.data); code != exitDone {
 		t.Errorf("verify: %d\n%s", code, out)
+	}
+}
+
+// TestForgetManyDeleted: whoever deletes a hundred contacts at once has not the whole
+// ledger read a hundred times.
+func TestForgetManyDeleted(t *testing.T) {
+	p := newProcess(t, map[string]string{"LEDGER_FORGET_ON_DELETE": "true"})
+	p.start()
+	const contacts = 100
+	generation := func() int {
+		var list struct {
+			Data []struct {
+				Name       string
+				Generation int
+			}
+		}
+		p.get("/api/v1/projections", &list)
+		for _, v := range list.Data {
+			if v.Name == "leads" {
+				return v.Generation
+			}
+		}
+		t.Fatalf("no leads among %v", list)
+		return 0
+	}
+	told := func(kind string, second int) {
+		var all errgroup.Group
+		for c := range contacts {
+			all.Go(func() error {
+				at := time.Now().Add(time.Duration(second)*time.Second - time.Hour).UTC().Format(time.RFC3339)
+				_, err := p.deliver(fmt.Appendf(nil, `{"type":%q,"timestamp":%q,"data":{"contact_id":"c%d","email":"c%d@example.com"}}`, kind, at, c, c))
+				return err
+			})
+		}
+		if err := all.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told("contact.created", 1)
+	before := generation()
+	told("contact.deleted", 2)
+	for c := range contacts {
+		p.until(20*time.Second, fmt.Sprintf("c%d is forgotten", c), func() bool {
+			var lead struct{ Status, Email string }
+			status := p.get(fmt.Sprint("/api/v1/leads/c", c), &lead)
+			return status == http.StatusOK && lead.Status == "deleted" && lead.Email == ""
+		})
+	}
+	if rewritten := generation() - before; rewritten < 1 || rewritten > contacts/4 {
+		t.Errorf("the leads were rewritten %d times for %d contacts", rewritten, contacts)
 	}
 }
 
