@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/handlers"
 	"github.com/enterprisehub/ghl-ledger/ledger/memlog"
+	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
 // TestPatientVerify has a ledger that takes longer to verify than the server
@@ -24,6 +26,36 @@ func TestPatientVerify(t *testing.T) {
 			return nil, ctx.Err()
 		}
 	}
+	var answer struct{ Verified struct{ Sound bool } }
+	if hurried(t, deps, "GET", "/api/v1/ledger?verify=true", &answer); !answer.Verified.Sound {
+		t.Errorf("%+v, want a sound ledger", answer)
+	}
+}
+
+// slowForgetter has as much to do.
+type slowForgetter struct{}
+
+func (slowForgetter) Prepare() error { return nil }
+
+func (slowForgetter) Forget(context.Context, ...projections.Lead) error {
+	time.Sleep(300 * time.Millisecond) // as above
+	return nil
+}
+
+// TestPatientForget has a contact take as long to forget.
+func TestPatientForget(t *testing.T) {
+	var deps handlers.Deps
+	d := openWithViews(t, func(d *handlers.Deps) { d.Forget = slowForgetter{}; deps = *d })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	var answer struct{ Forgotten bool }
+	if hurried(t, deps, "POST", "/api/v1/leads/contact_1/forget", &answer); !answer.Forgotten {
+		t.Errorf("%+v, want it forgotten", answer)
+	}
+}
+
+// hurried asks a server that gives a tenth of a second for an answer.
+func hurried(t *testing.T, deps handlers.Deps, method, path string, answer any) {
+	t.Helper()
 	srv := handlers.NewServer(handlers.Admin(deps), nil)
 	srv.ReadTimeout, srv.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
 	served := httptest.NewUnstartedServer(nil)
@@ -31,18 +63,18 @@ func TestPatientVerify(t *testing.T) {
 	served.Listener = handlers.Guard(served.Listener, 0, nil)
 	served.Start()
 	defer served.Close()
-	req, err := http.NewRequest("GET", served.URL+"/api/v1/ledger?verify=true", nil)
+	req, err := http.NewRequest(method, served.URL+path, strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+adminToken)
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatalf("no answer: %v", err)
 	}
 	defer resp.Body.Close()
-	var answer struct{ Verified struct{ Sound bool } }
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || !answer.Verified.Sound {
-		t.Errorf("%d, %+v, %v, want a sound ledger", resp.StatusCode, answer, err)
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%s: %d, %v", path, resp.StatusCode, err)
 	}
 }

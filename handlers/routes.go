@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/julienschmidt/httprouter"
 )
@@ -84,7 +85,7 @@ func (s *surface) overLeads(a *api) {
 	s.read("/leads/:contact_id", a.lead)
 	s.read("/leads/:contact_id/timeline", a.timeline)
 	s.read("/leads/:contact_id/scores", a.scores)
-	s.act("/leads/:contact_id/forget", a.forget)
+	s.guarded("POST", apiPath+"/leads/:contact_id/forget", Administrator, unhurried(encoded(http.StatusOK, a.forget)))
 	s.act("/leads/:contact_id/opt-out", a.optOut)
 	s.act("/leads/:contact_id/opt-in", a.optIn)
 	s.act("/leads/:contact_id/feedback", a.feedback)
@@ -135,7 +136,7 @@ func (s *surface) overViews(a *api) {
 	s.read("/projections", a.projections)
 	s.act("/projections/:name/rebuild", a.rebuild)
 	s.act("/projections/:name/preview", a.preview)
-	s.read("/projections/:name/diff", a.diff)
+	s.stream("/projections/:name/diff", unhurried(encoded(http.StatusOK, a.diff)))
 	s.act("/projections/:name/accept", a.accept)
 	s.act("/projections/:name/discard", a.discardView)
 	s.act("/projections/:name/rollback", a.rollback)
@@ -256,6 +257,17 @@ func encoded(status int, a answer) endpoint {
 		}
 		writeJSON(w, status, v)
 		return nil
+	}
+}
+
+// unhurried is an endpoint that reads all there is, which takes longer than an
+// answer may.
+func unhurried(e endpoint) endpoint {
+	return func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
+		rc := http.NewResponseController(w)
+		_ = rc.SetReadDeadline(time.Time{})  // a server without deadlines has none to lift
+		_ = rc.SetWriteDeadline(time.Time{}) // nor that one
+		return e(w, r, p)
 	}
 }
 

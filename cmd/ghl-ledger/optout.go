@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"time"
 )
 
 // oneLead is an act on one contact.
@@ -21,6 +22,8 @@ type deed struct {
 	done      string
 	already   string // where nothing was to be done
 	not       string // where DND in GoHighLevel outlasts it
+
+	slow string // what takes so long, where it does
 }
 
 // act asks, posts to the lead's path and says what came of it.
@@ -34,6 +37,12 @@ func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 		return err
 	}
 	var answer json.RawMessage
+	if d.slow != "" {
+		c.patience = 24 * time.Hour
+		if isTerminal(con.err) {
+			fmt.Fprintln(con.err, d.slow)
+		}
+	}
 	if err := c.post(ctx, lead+d.path, reason(c.Reason), &answer); err != nil {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
@@ -115,6 +124,9 @@ views rewritten without it: there is no way back, in this data directory. Backup
 made before still have it until they are forgotten or deleted themselves. Counts
 in outcomes and metrics stay, without the person.
 
+It reads the whole ledger for that: with millions of events it takes minutes, and
+goes on if you do not wait.
+
 Examples:
   ghl-ledger forget contact_1 --dry-run
   ghl-ledger forget contact_1 --reason "request of 2026-01-31" --yes`
@@ -123,5 +135,6 @@ Examples:
 // Run destroys the contact's personal data.
 func (c *forgetCmd) Run(ctx context.Context, con *console) error {
 	return c.act(ctx, con, deed{path: "/forget", ask: "destroy everything personal that is known of %s, for ever",
-		done: "is forgotten", already: "was forgotten before"})
+		done: "is forgotten", already: "was forgotten before",
+		slow: "the ledger is read and the views are written anew: with millions of events that takes minutes, and goes on if you do not wait"})
 }
