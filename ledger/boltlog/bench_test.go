@@ -66,7 +66,8 @@ func grown(b *testing.B, n int) (dir string) {
 }
 
 // BenchmarkLarge compares a ledger of two million entries with an empty one in
-// one run: start after a clean stop, start after a crash, append rate, and Verify.
+// one run: start after a clean stop, start after a crash, append rate, Erase and
+// Verify.
 // The rounds are short and take turns, as those of BenchmarkSealing.
 //
 //	GHL_LEDGER_BENCH_ENTRIES  how many (2,000,000)
@@ -79,6 +80,7 @@ func BenchmarkLarge(b *testing.B) {
 		starts := starts(b, dirs)
 		logs := [2]*boltlog.Log{open(b, dirs[0], boltlog.Options{}), open(b, dirs[1], boltlog.Options{})}
 		r := compare(b, here(b, logs), pairs(b, 200), roundEntries(b, 2560), 0)
+		b.ReportMetric(eraseOne(b, logs[0]), "large-erase-ms")
 		if err := errors.Join(logs[0].Close(), logs[1].Close()); err != nil {
 			b.Fatal(err)
 		}
@@ -111,6 +113,16 @@ func starts(b *testing.B, dirs [2]string) (ms [2]float64) {
 		}
 	}
 	return [2]float64{median(took[0]), median(took[1])}
+}
+
+// eraseOne returns how many milliseconds it takes to erase one contact.
+func eraseOne(b *testing.B, l *boltlog.Log) (ms float64) {
+	b.Helper()
+	begun := time.Now()
+	if err := l.Erase(b.Context(), ledger.Erasure{Subject: "contact 1"}); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(begun).Seconds() * 1000
 }
 
 // startAfterCrash has a process append to a ledger, kills it, and returns how many
