@@ -43,6 +43,42 @@ func ParseRecord(stored []byte) (Record, error) {
 	return r, nil
 }
 
+// Sealing is who a stored body is about, and how it is sealed.
+type Sealing struct {
+	Slot    uint64   // as in Record; where it is zero, the others are, too
+	Subject []byte   // a part of the stored record
+	Owner   [16]byte // as in Record, where there is no subject
+}
+
+// ParseSealing returns of a record what says whom it is about, for whoever looks
+// through millions of them. Its errors are those of ParseRecord, but it does not
+// look at the rest.
+func ParseSealing(stored []byte) (s Sealing, err error) {
+	body, err := checked(stored)
+	if err != nil {
+		return s, err
+	}
+	s.Slot = binary.BigEndian.Uint64(body[atSlot:])
+	if s.Slot == 0 {
+		return s, nil
+	}
+	p := parser{rest: body[atNames:], bad: body[0] != Version}
+	p.text()
+	p.text()
+	if s.Subject = p.text(); len(s.Subject) == 0 {
+		var r Record
+		p.text()
+		if unknown := p.fields(&r); unknown != 0 {
+			return s, fmt.Errorf("%w: field %d", ErrNewer, unknown)
+		}
+		s.Owner = r.Owner
+	}
+	if p.bad {
+		return s, fmt.Errorf("%w: entry %d does not parse", ErrCorrupt, binary.BigEndian.Uint64(body[atSeq:]))
+	}
+	return s, nil
+}
+
 // checked returns stored without its checksum, once that and the version hold.
 func checked(stored []byte) ([]byte, error) {
 	n := len(stored) - crcSize

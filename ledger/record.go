@@ -79,6 +79,7 @@ type Record struct {
 // know refuses the record (ErrNewer): it may say that no message may follow.
 const (
 	atSeq   = 2
+	atSlot  = 66
 	atPrev  = 74
 	atNames = 106
 	crcSize = 4

@@ -29,7 +29,7 @@ func (l *Log) Erase(ctx context.Context, who ...ledger.Erasure) error {
 			return fmt.Errorf("erase: %w", err)
 		}
 		err := l.deed(ctx, "erase", func() error {
-			if err := l.search(ctx, s, l.rawPage); err != nil {
+			if err := l.search(ctx, s, l.walk); err != nil {
 				return err
 			}
 			n, slots := s.portion(done)

@@ -133,25 +133,36 @@ func (l *Log) readPage(at place, upto ledger.Seq) (page []ledger.Entry, err erro
 // none: those before what cannot be read are a page of their own.
 func (l *Log) rawPage(at, upto ledger.Seq) (page [][]byte, err error) {
 	var buffer []byte
-	err = l.view(func(tx *bbolt.Tx) error {
-		defer func() { l.mapped.read(tx, len(buffer)) }()
-		c := tx.Bucket(entriesBucket).Cursor()
-		for key, value := c.Seek(seqKey(at + 1)); ; key, value = c.Next() {
-			if key == nil || binary.BigEndian.Uint64(key) != uint64(at+1) {
-				return fmt.Errorf("%w: entry %d is missing", ledger.ErrCorrupt, at+1)
-			}
-			start := len(buffer)
-			buffer = append(buffer, value...)
-			page = append(page, buffer[start:len(buffer):len(buffer)])
-			if at++; at >= upto || len(page) >= pageEntries || len(buffer) >= pageBytes {
-				return nil
-			}
-		}
+	err = l.walk(at, upto, func(stored []byte) (more bool) {
+		start := len(buffer)
+		buffer = append(buffer, stored...)
+		page = append(page, buffer[start:len(buffer):len(buffer)])
+		return len(page) < pageEntries && len(buffer) < pageBytes
 	})
 	if len(page) > 0 && errors.Is(err, ledger.ErrCorrupt) {
 		return page, nil
 	}
 	return page, err
+}
+
+// walk visits the stored records after at, up to upto, in one transaction, which
+// should be short: visit says when it has had enough, and keeps nothing of what it
+// is shown.
+func (l *Log) walk(at, upto ledger.Seq, visit func(stored []byte) (more bool)) error {
+	return l.view(func(tx *bbolt.Tx) error {
+		read := 0 // bytes
+		defer func() { l.mapped.read(tx, read) }()
+		c := tx.Bucket(entriesBucket).Cursor()
+		for key, value := c.Seek(seqKey(at + 1)); ; key, value = c.Next() {
+			if key == nil || binary.BigEndian.Uint64(key) != uint64(at+1) {
+				return fmt.Errorf("%w: entry %d is missing", ledger.ErrCorrupt, at+1)
+			}
+			read += len(value)
+			if at++; !visit(value) || at >= upto {
+				return nil
+			}
+		}
+	})
 }
 
 // view reads in a transaction, which should be short. bbolt panics on much of

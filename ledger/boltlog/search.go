@@ -32,63 +32,78 @@ func (l *Log) newSearch(who []ledger.Erasure) *search {
 	return s
 }
 
+// searchAtOnce is how many entries are looked at in one transaction.
+const searchAtOnce = 4096
+
 // searchBeside searches until so few entries are left that the writer may search
 // them while others wait.
 func (l *Log) searchBeside(ctx context.Context, s *search) error {
-	for l.head.Load().seq > s.upto+pageEntries {
-		if err := l.search(ctx, s, l.livePage); err != nil {
+	for l.head.Load().seq > s.upto+searchAtOnce {
+		if err := l.search(ctx, s, l.liveWalk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// liveWalk is walk while the log stays open.
+func (l *Log) liveWalk(at, upto ledger.Seq, visit func(stored []byte) bool) error {
+	l.alive.RLock()
+	defer l.alive.RUnlock()
+	if l.closed.yes {
+		return ledger.ErrClosed
+	}
+	return l.walk(at, upto, visit)
+}
+
 // search looks at the entries up to the head.
-func (l *Log) search(ctx context.Context, s *search, read func(at, upto ledger.Seq) ([][]byte, error)) error {
+func (l *Log) search(ctx context.Context, s *search, walk func(at, upto ledger.Seq, visit func([]byte) bool) error) error {
 	for upto := l.head.Load().seq; s.upto < upto; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		page, err := read(s.upto, upto)
-		if errors.Is(err, ledger.ErrCorrupt) {
-			s.upto++
-			l.missed(s, err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, stored := range page {
-			s.upto++
-			if r, err := ledger.ParseRecord(stored); err != nil {
+		end := min(upto, s.upto+searchAtOnce)
+		err := walk(s.upto, end, func(stored []byte) bool {
+			if err := s.look(stored); err != nil {
 				l.missed(s, err)
-			} else if of, ok := s.whose(&r); ok {
-				s.slots[of] = append(s.slots[of], r.Slot)
 			}
+			s.upto++
+			return true
+		})
+		switch {
+		case errors.Is(err, ledger.ErrCorrupt): // the next one is not there, or cannot be looked at
+			l.missed(s, err)
+			s.upto++
+		case err != nil:
+			return err
 		}
 	}
 	return nil
 }
 
-// whose says which of those that are searched for a sealed body is about.
-func (s *search) whose(r *ledger.Record) (of int, ok bool) {
-	switch {
-	case r.Slot == 0:
-		return 0, false
-	case r.Subject != "":
-		of, ok = s.contacts[r.Subject]
-	default:
-		of, ok = s.people[r.Owner]
+// look notes the slot that seals a record, if that is about one of those that are
+// searched for.
+func (s *search) look(stored []byte) error {
+	sealing, err := ledger.ParseSealing(stored)
+	if err != nil || sealing.Slot == 0 {
+		return err
 	}
-	return of, ok
+	of, ok := s.contacts[string(sealing.Subject)]
+	if len(sealing.Subject) == 0 {
+		of, ok = s.people[sealing.Owner]
+	}
+	if ok {
+		s.slots[of] = append(s.slots[of], sealing.Slot)
+	}
+	return nil
 }
 
-// missed notes that an entry cannot be read. It is passed over: that it is damaged
+// missed notes that the next entry cannot be read. It is passed over: that it is damaged
 // must not keep the others.
 func (l *Log) missed(s *search, err error) {
 	l.found(err)
 	if s.unread == nil {
-		s.unread = fmt.Errorf("all was erased but what entry %d may have, which cannot be read: %w", s.upto, err)
+		s.unread = fmt.Errorf("all was erased but what entry %d may have, which cannot be read: %w", s.upto+1, err)
 	}
 }
 
