@@ -62,7 +62,11 @@ func openGeneration(dir string, f file, readOnly bool) (g *generation, err error
 			g, err = nil, fmt.Errorf("%w: %s: %v", errUnreadable, f, p)
 		}
 	}()
-	db, err := bbolt.Open(filepath.Join(dir, f.String()), 0o600, &bbolt.Options{
+	path := filepath.Join(dir, f.String())
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 { // a crash between the making of a file and its first page
+		return nil, fmt.Errorf("%w: %s is empty", errUnreadable, f)
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:         time.Second,
 		ReadOnly:        readOnly,
 		NoSync:          true, // see claim
@@ -78,7 +82,11 @@ func openGeneration(dir string, f file, readOnly bool) (g *generation, err error
 		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, f, err)
 	}
 	g = &generation{file: f, dir: dir, db: db, readOnly: readOnly}
-	if err := errors.Join(db.View(g.load), g.unmap()); err != nil {
+	err = db.View(g.whole)
+	if err == nil {
+		err = errors.Join(db.View(g.load), g.unmap())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", errUnreadable, f, err), db.Close())
 	}
 	return g, nil
@@ -89,6 +97,17 @@ func isDisk(err error) bool {
 	var path *fs.PathError
 	var errno syscall.Errno
 	return errors.Is(err, bbolterrors.ErrTimeout) || errors.As(err, &path) || errors.As(err, &errno)
+}
+
+// whole says whether the file has all the pages that it says it has. bbolt has read
+// none but the first two yet, if it was opened to be read only, and what is behind
+// the end of a mapped file is a fault, which ends the process.
+func (g *generation) whole(tx *bbolt.Tx) error {
+	info, err := os.Stat(g.path())
+	if err == nil && info.Size() < tx.Size() {
+		err = fmt.Errorf("it is cut off: %d bytes of %d are there", info.Size(), tx.Size())
+	}
+	return err
 }
 
 func (g *generation) load(tx *bbolt.Tx) error {

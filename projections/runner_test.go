@@ -244,8 +244,8 @@ func TestDiscards(t *testing.T) {
 		{"nothing wrong", func(_ *testing.T, _ string, log *memlog.Log) *memlog.Log { return log }, 3},
 		{"another ledger", func(t *testing.T, _ string, _ *memlog.Log) *memlog.Log { return other(t) }, 1},
 		{"a shorter ledger", func(*testing.T, string, *memlog.Log) *memlog.Log { return memlog.New(time.Now) }, 0},
-		{"a truncated file", func(t *testing.T, dir string, log *memlog.Log) *memlog.Log {
-			if err := os.Truncate(filepath.Join(dir, "counts@1.1.db"), 5000); err != nil {
+		{"a file that a crash left empty", func(t *testing.T, dir string, log *memlog.Log) *memlog.Log {
+			if err := os.WriteFile(filepath.Join(dir, "counts@1.7.db"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return log
@@ -276,4 +276,42 @@ func TestDiscards(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestCutOffView: a view's file that ends early, anywhere, is made anew.
+func TestCutOffView(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		_, stop := start(t, dir, log, counts{version: 1})
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		stop()
+		whole, err := os.ReadFile(filepath.Join(dir, "counts@1.1.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for size := 0; size <= len(whole); size += len(whole) / 64 {
+			files, err := filepath.Glob(filepath.Join(dir, "counts@*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if err := os.Remove(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, "counts@1.1.db"), whole[:size], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, stop := start(t, dir, log, counts{version: 1})
+			synctest.Wait()
+			if got := count(t, r, "a"); got != 3 {
+				t.Errorf("cut off at %d of %d bytes: count = %d, want 3", size, len(whole), got)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "counts@1.1.db")); (err == nil) != (size == len(whole)) {
+				t.Errorf("cut off at %d of %d bytes: kept %v", size, len(whole), err == nil)
+			}
+			stop()
+		}
+	})
 }
