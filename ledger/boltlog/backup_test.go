@@ -38,7 +38,7 @@ func write(t testing.TB, b []byte) (path string) {
 }
 
 func restored(boltlog.Report) ledger.Draft {
-	return ledger.Draft{Kind: "ledger.restored", Key: "restored"}
+	return ledger.Draft{Kind: "ledger.restored", Key: "restored", Body: []byte("{}")}
 }
 
 // TestBackup takes a backup while a writer appends, restores it elsewhere and
@@ -81,6 +81,36 @@ func TestBackup(t *testing.T) {
 	}
 	if a := logtest.Append(t, l2, of("key 5", "contact 5"), of("later", "contact 3")); a[0].Added || !a[1].Entry.Erased {
 		t.Errorf("what was restored does not know its keys or whom it forgot: %+v", a)
+	}
+}
+
+// TestRestoredGivesOtherKeys: between two backups somebody comes, and the older one is
+// restored with the newest keys. Whoever comes then gets no key that the newer one
+// has a body under, also where the index is made anew: to erase one of them would
+// erase the other there.
+func TestRestoredGivesOtherKeys(t *testing.T) {
+	l := open(t, filled(t, 30), boltlog.Options{})
+	older, _ := backup(t, l)
+	for i := range 5 {
+		logtest.Append(t, l, of(fmt.Sprint("between ", i), "contact between"))
+	}
+	newer, keys := backup(t, l)
+	dir := filepath.Join(t.TempDir(), "elsewhere")
+	if r, err := boltlog.Restore(t.Context(), dir, bytes.NewReader(older), keys, nil, restored); err != nil || !r.Sound() {
+		t.Fatalf("restore: %+v, %v", r, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "ledger.index")); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir, boltlog.Options{})
+	logtest.Append(t, l, of("after", "contact after"))
+	if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact after"}); err != nil {
+		t.Fatal(err)
+	}
+	_, keys = backup(t, l)
+	r, err := boltlog.VerifyBackup(t.Context(), bytes.NewReader(newer), keys, nil)
+	if err != nil || !r.Sound() || len(r.ErasedSince) > 0 {
+		t.Errorf("verify the newer backup: %+v, %v, want nobody erased", r, err)
 	}
 }
 

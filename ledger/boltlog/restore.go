@@ -29,7 +29,9 @@ const restoring = "restoring"
 // and as a whole, once every entry was checked and the files were verified as
 // they are on the disk; a backup that is not sound leaves nothing, and the
 // report says why. If said is not nil, what it makes of the report is appended
-// as the newest entry.
+// as the newest entry. It should have a body: that is sealed by a slot behind all
+// that the key file has, so no body gets one that the ledger had given out since
+// the backup, and that another backup may have.
 //
 // Contacts whose keys were destroyed since the backup stay erased and
 // forgotten; the report names them.
@@ -187,8 +189,8 @@ func (b *builder) finish(c *checker, n notes) error {
 	}
 	return errors.Join(b.flush(), b.db.Update(func(tx *bbolt.Tx) error {
 		var errs []error
-		for _, owner := range n.forgotten {
-			errs = append(errs, note(tx, forgottenBucket, owner[:]))
+		for _, contact := range n.forgotten {
+			errs = append(errs, note(tx, forgottenBucket, contact[:]))
 		}
 		for _, slot := range n.destroyed {
 			errs = append(errs, note(tx, destroyedBucket, binary.BigEndian.AppendUint64(nil, slot)))
@@ -203,6 +205,7 @@ func appendSaid(ctx context.Context, dir string, r Report, said func(Report) led
 	if err != nil {
 		return err
 	}
+	l.keys.used.Store(l.keys.made() - 1)
 	if said != nil {
 		_, err = l.Append(ctx, said(r))
 	}
