@@ -151,8 +151,8 @@ type Eraser interface {
 	// many at once as often as for one.
 	Erase(ctx context.Context, who ...Erasure) error
 
-	// Readmit lets bodies of subject be kept again.
-	Readmit(ctx context.Context, subject string) error
+	// Readmit lets bodies of subject be kept again, and says whether they were not.
+	Readmit(ctx context.Context, subject string) (was bool, err error)
 }
 
 // Erasure is whose bodies are erased.

@@ -12,7 +12,7 @@ import (
 type draft struct {
 	ledger.Record        // but for seq and prev; Body as it was received
 	key           digest // of Key
-	subject       digest // of Subject, or zero
+	contact       digest // of Subject, or zero
 	filed         filed  // what the index file has of its key
 	packed        []byte // the body, perhaps compressed
 	zstd          bool   // it is
@@ -24,7 +24,7 @@ func (l *Log) prepare(p *draft, d *ledger.Draft) {
 	p.Draft, p.key = *d, l.keys.keyDigest(d.Key)
 	switch {
 	case d.Subject != "":
-		p.subject = l.keys.subjectDigest(d.Subject)
+		p.contact = l.keys.subjectDigest(d.Subject)
 	case d.Person != "":
 		p.Owner = l.keys.personDigest(d.Person)
 	}

@@ -12,8 +12,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// erasedAtOnce is how many slots are destroyed between two commits, but for a contact
-// that has more: appends wait for that.
+// erasedAtOnce is the most slots that are destroyed between two commits, but for a
+// contact that has more: appends wait for that.
 const erasedAtOnce = 4096
 
 // Erase implements ledger.Eraser. It reads the ledger for the slots that seal bodies
@@ -32,7 +32,7 @@ func (l *Log) Erase(ctx context.Context, who ...ledger.Erasure) error {
 			if err := l.search(ctx, s, l.walk); err != nil {
 				return err
 			}
-			n, slots := s.portion(done)
+			n, slots := s.take(done)
 			if err := l.erase(who[done:done+n], slots); err != nil {
 				return err
 			}
@@ -47,15 +47,22 @@ func (l *Log) Erase(ctx context.Context, who ...ledger.Erasure) error {
 }
 
 // Readmit implements ledger.Eraser.
-func (l *Log) Readmit(ctx context.Context, subject string) error {
-	owner := l.keys.subjectDigest(subject)
-	return l.deed(ctx, "readmit", func() error {
-		err := l.update(func(tx *bbolt.Tx) error { return tx.Bucket(forgottenBucket).Delete(owner[:]) })
+func (l *Log) Readmit(ctx context.Context, subject string) (was bool, err error) {
+	contact := l.keys.subjectDigest(subject)
+	err = l.deed(ctx, "readmit", func() error {
+		if was = l.forgotten[contact]; !was {
+			return nil
+		}
+		err := l.update(func(tx *bbolt.Tx) error { return tx.Bucket(forgottenBucket).Delete(contact[:]) })
 		if err == nil {
-			delete(l.forgotten, owner)
+			delete(l.forgotten, contact)
 		}
 		return err
 	})
+	if err != nil {
+		return false, err // the deed may still be at work
+	}
+	return was, nil
 }
 
 // deed has the writer do something between two commits.

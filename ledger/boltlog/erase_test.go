@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -118,37 +119,32 @@ func TestForgottenAmongAppends(t *testing.T) {
 	}
 }
 
+// keysSize returns the size of the key file.
+func keysSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, "ledger.keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
 // TestRetryUsesNoKey: keys are given out before the writer finds that an entry is
-// there already, or that too much waits; a sender that repeats itself must not use
-// them up.
+// there already; a sender that repeats itself must not use them up.
 func TestRetryUsesNoKey(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, boltlog.Options{MaxWaiting: 2000})
+	l := open(t, dir, boltlog.Options{})
 	var ds []ledger.Draft
 	for i := range 500 {
 		ds = append(ds, of(fmt.Sprint(i), "contact 1"), ledger.Draft{Kind: "campaign.opened", Key: fmt.Sprint("opened ", i), Body: []byte("{}")})
 	}
 	logtest.Append(t, l, ds...)
-	size := func() int64 {
-		info, err := os.Stat(filepath.Join(dir, "ledger.keys"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info.Size()
-	}
-	before := size()
+	before := keysSize(t, dir)
 	var all sync.WaitGroup
-	var refused atomic.Int64
 	for range 4 {
 		all.Go(func() {
 			for range 25 {
-				_, err := l.Append(t.Context(), ds...)
-				switch {
-				case errors.Is(err, ledger.ErrBusy):
-					refused.Add(1)
-				case err != nil:
-					t.Error(err)
-				}
+				logtest.Append(t, l, ds...)
 			}
 		})
 	}
@@ -156,14 +152,58 @@ func TestRetryUsesNoKey(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if after := size(); after != before || refused.Load() == 0 || refused.Load() == 100 {
-		t.Errorf("100,000 retries, %d,000 of them refused, grew the key file from %d to %d bytes", refused.Load(), before, after)
+	if after := keysSize(t, dir); after != before {
+		t.Errorf("100,000 retries grew the key file from %d to %d bytes", before, after)
+	}
+}
+
+// TestRefusedUsesNoKey: nor does what the writer refuses. It meets a damaged entry,
+// and whoever waits behind that is refused with it.
+func TestRefusedUsesNoKey(t *testing.T) {
+	const many = 3900
+	dir := filled(t, 30)
+	if err := harmedEntries(30)[0].change(dir); err != nil { // entry 20
+		t.Fatal(err)
+	}
+	met, others := make(chan bool), make(chan bool)
+	l := open(t, dir, boltlog.Options{MaxWaiting: 3 * many, Damage: func(error) { close(met); <-others }})
+	drafts := func(run string) (ds []ledger.Draft) {
+		for i := range many {
+			ds = append(ds, of(fmt.Sprint(run, i), "contact 1"))
+		}
+		return ds
+	}
+	before := keysSize(t, dir)
+	refused := func(ds []ledger.Draft) {
+		if _, err := l.Append(t.Context(), ds...); !errors.Is(err, ledger.ErrCorrupt) {
+			t.Errorf("append to a damaged ledger: %v", err)
+		}
+	}
+	var all sync.WaitGroup
+	all.Go(func() { refused(append(drafts("first "), of("key 19", "contact 9"))) })
+	<-met // the writer waits for us
+	all.Go(func() { refused(drafts("second ")) })
+	for l.Stats().Waiting < 2*many {
+		runtime.Gosched()
+	}
+	close(others)
+	all.Wait()
+	for _, run := range []string{"third ", "fourth "} { // which may be appended, as our own receipts
+		if _, err := l.Append(ledger.WithReserve(t.Context()), drafts(run)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := keysSize(t, dir); after != before {
+		t.Errorf("what was refused grew the key file from %d to %d bytes", before, after)
 	}
 }
 
 // TestForgottenMany erases many contacts at once, two of them with more bodies than
-// are destroyed between two commits. One entry is damaged and one is missing: the
-// first of them is named, and all else of theirs is gone.
+// are destroyed between two commits. One entry is damaged and one, near the end, is
+// missing: the first of them is named, and all else of theirs is gone.
 func TestForgottenMany(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, boltlog.Options{})
@@ -183,7 +223,7 @@ func TestForgottenMany(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	const damaged, missing = 1234, 3456
+	const damaged, missing = 1234, contacts*each + 2*20*each - 100
 	if err := inEntries(func(b *bbolt.Bucket) error {
 		v := bytes.Clone(b.Get(key(damaged)))
 		v[150]++
@@ -222,6 +262,59 @@ func TestForgottenMany(t *testing.T) {
 	}
 	if late := logtest.Entries(t, l, ledger.Cursor{Seq: es[len(es)-1].Seq}); !late[0].Erased {
 		t.Error("a body of a contact that was forgotten is kept")
+	}
+}
+
+// TestForgottenMeanwhile erases many contacts one after the other, since they have so
+// many bodies, while more come about the last, and by an address about the first:
+// when the last is forgotten, nothing is left of either.
+func TestForgottenMeanwhile(t *testing.T) {
+	const contacts, each, senders, large = 16, 2500, 16, 500
+	l := open(t, t.TempDir(), boltlog.Options{})
+	var who []ledger.Erasure
+	for c := range contacts {
+		var ds []ledger.Draft
+		for i := range each {
+			ds = append(ds, of(fmt.Sprint(i, " of ", c), fmt.Sprint("contact ", c)))
+		}
+		logtest.Append(t, l, ds...)
+		who = append(who, ledger.Erasure{Subject: fmt.Sprint("contact ", c)})
+	}
+	who[0].People = []string{"ada@example.com"}
+	var all sync.WaitGroup
+	var ended atomic.Bool
+	for s := range senders {
+		all.Go(func() {
+			for i := 0; !ended.Load(); i++ {
+				last := of(fmt.Sprint("beside ", s, " ", i), who[contacts-1].Subject)
+				last.Body = bytes.Repeat([]byte("x"), large)
+				opened := ledger.Draft{Kind: "campaign.opened", Key: fmt.Sprint("opened ", s, " ", i), Person: "ada@example.com", Body: []byte("{}")}
+				if _, err := l.Append(t.Context(), last, opened); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	err := l.Erase(t.Context(), who...)
+	ended.Store(true)
+	all.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	es := logtest.Entries(t, l, ledger.Cursor{Seq: contacts * each})
+	meanwhile := 0
+	for i := 0; i < len(es); i += 2 {
+		last, opened := es[i], es[i+1]
+		kept := last.Size > large // until then
+		if kept {
+			meanwhile++
+		}
+		if !last.Erased || opened.Erased != kept {
+			t.Fatalf("entries %d and %d: erased %v and %v, want true and %v", last.Seq, opened.Seq, last.Erased, opened.Erased, kept)
+		}
+	}
+	if meanwhile == 0 {
+		t.Error("nothing came meanwhile")
 	}
 }
 

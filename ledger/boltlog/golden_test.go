@@ -64,6 +64,24 @@ func testGolden(t *testing.T, golden string) {
 	if e := logtest.Append(t, l, again)[0].Entry; !e.Erased {
 		t.Errorf("the golden ledger keeps a body of a forgotten contact: %+v", e)
 	}
+	// The bodies of contact_1 share a key, but for the newest.
+	if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact_1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range logtest.Entries(t, l, ledger.Cursor{}) {
+		if addressed := e.Kind == "campaign.opened"; e.Subject != "" && !e.Erased || addressed && e.Erased {
+			t.Errorf("with both contacts forgotten, entry %d of %q: erased %v", e.Seq, e.Subject, e.Erased)
+		}
+	}
+	if err := l.Erase(t.Context(), ledger.Erasure{People: []string{"ada@example.com"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, dir); !r.Sound() || r.Erased != 10 {
+		t.Errorf("verify the golden ledger once all are erased: %+v", r)
+	}
 }
 
 // asLines writes each entry as a line of JSON, without what is zero: a field

@@ -12,14 +12,15 @@ import (
 )
 
 // index finds the entry with a key. Keys are in the entries, so it is only a view
-// of the log: an immutable sorted file as of some
-// entry, and in memory what is newer. When that has grown, a goroutine merges
-// both into the next file, outside the commits that senders wait for.
+// of the log: an immutable sorted file as of some entry, and in memory what is
+// newer. When that has grown, a goroutine merges both into the next file, outside
+// the commits that senders wait for.
 //
-// The writer owns it: no method may run beside another, but for ask.
+// The writer owns it: no method may run beside another, but for ask, which reads
+// base.
 type index struct {
 	path    string
-	mu      sync.RWMutex // held to change base, and by those who are not the writer
+	mu      sync.RWMutex // held to change base, and by ask to read it
 	id      [16]byte
 	log     *slog.Logger
 	base    *run   // the file; never nil
@@ -27,8 +28,8 @@ type index struct {
 	fresh   *delta // newer than both
 	merged  chan merge
 
-	ahead  bool           // the writer's: it is made, or being made
-	tables chan *memtable // where one for the next start comes; has room for it
+	ahead  bool           // the table for the next start is made, or being made
+	tables chan *memtable // where it comes; has room for it
 	beside sync.WaitGroup // those who make tables and unmap files beside the writer
 }
 

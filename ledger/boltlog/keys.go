@@ -30,7 +30,8 @@ import (
 //	   1  the secret of the keyed hashes that find keys, contacts and addresses
 //	   2  the first key; zeros where a key was destroyed
 //
-// Each body has a key of its own. With one for each contact, whoever appends would
+// Each body has a key of its own; in the first ledgers bodies of one contact share
+// one. With one for each contact, whoever appends would
 // have to look for the contact's slot among all, which costs more than another key;
 // who is erased is rare, and reads the ledger for the slots (see search).
 //

@@ -12,7 +12,7 @@ import (
 const (
 	minMade  = 1 << 14
 	maxMade  = 1 << 18
-	maxSlots = 1 << 32
+	maxSlots = 1 << 30 // 32 GiB, which are mapped, whether they are there or not
 )
 
 // portion is how many keys are made next.

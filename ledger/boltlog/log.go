@@ -8,7 +8,7 @@
 //	              the record of package ledger; then two stops, see isStop),
 //	              forgotten (keyed hash of a contact → CRC-32C), destroyed
 //	              (slot → CRC-32C)
-//	ledger.keys   the keys that seal the bodies, one for each (see keyring)
+//	ledger.keys   the keys that seal the bodies (see keyring)
 //	ledger.head   how far the ledger had come (see witness)
 //	ledger.index  where the entry with a key is; a view of the log that may be
 //	              deleted (see run)

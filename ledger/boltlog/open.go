@@ -235,7 +235,7 @@ func (l *Log) finishErasure() error {
 	var slots []uint64
 	err := l.view(func(tx *bbolt.Tx) error {
 		return errors.Join(
-			eachNote(tx, forgottenBucket, func(owner []byte) { l.forgotten[digest(owner)] = true }),
+			eachNote(tx, forgottenBucket, func(contact []byte) { l.forgotten[digest(contact)] = true }),
 			eachNote(tx, destroyedBucket, func(slot []byte) { slots = append(slots, binary.BigEndian.Uint64(slot)) }))
 	})
 	if err != nil {

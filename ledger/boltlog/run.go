@@ -28,7 +28,7 @@ import (
 //	 96    28  zeros
 //	124     4  CRC-32C of all before it
 //	128  24·n  keys: digest (16), seq (8), ascending
-//	     24·m  rows that earlier releases had; now m is 0
+//	     24·m  rows that nobody reads: of the first ledgers, else m is 0
 //	  -4    4  CRC-32C of the rows
 const (
 	runMagic  = "ghl-indx\x00\x00\x00\x00\x00\x00\x00\x01"

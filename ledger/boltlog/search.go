@@ -107,14 +107,15 @@ func (l *Log) missed(s *search, err error) {
 	}
 }
 
-// portion returns how many, from one on, are erased at once, and their slots.
-func (s *search) portion(from int) (n int, slots []uint64) {
-	for _, of := range s.slots[from:] {
-		if n > 0 && len(slots)+len(of) > erasedAtOnce {
+// take returns how many of them, from that one on, are erased at once, and takes out
+// the slots of these, and what came since about those before them.
+func (s *search) take(from int) (n int, slots []uint64) {
+	for i, of := range s.slots {
+		if i > from && len(slots)+len(of) > erasedAtOnce {
 			break
 		}
-		n, slots = n+1, append(slots, of...)
+		n, slots, s.slots[i] = i+1-from, append(slots, of...), nil
 	}
 	slices.Sort(slots)
-	return n, slices.Compact(slots) // bodies of one contact shared one before each had its own
+	return n, slices.Compact(slots) // in the first ledgers bodies of one contact share one
 }

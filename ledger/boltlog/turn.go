@@ -12,7 +12,8 @@ import (
 
 // turn is where those who append get in line: one after the other they take an
 // id and a slot and go to the writer, so ids ascend in the order of entries. It
-// is held for that only, never while a call is sealed or committed.
+// is held for that, and to give slots back, never while a call is sealed or
+// committed.
 type turn struct {
 	mu   sync.Mutex
 	id   ulid.ULID     // the newest given out
@@ -20,8 +21,8 @@ type turn struct {
 	deed chan struct{} // closed when the last deed is done, or nil
 }
 
-// take locks mu. While a deed waits nobody takes a turn: what is sealed then
-// could be sealed by a key that the deed destroys, or for one it forgets.
+// take locks mu. While a deed waits nobody takes a turn: what is sent then would
+// be kept of somebody whom the deed forgets.
 func (t *turn) take(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -83,7 +84,7 @@ func (l *Log) give(c *call) (err error) {
 
 // giveSlot sets flags and slot: each body has a slot of its own.
 func (l *Log) giveSlot(c *call, d *draft) (err error) {
-	if len(l.forgotten) > 0 && l.forgotten[d.subject] {
+	if len(l.forgotten) > 0 && l.forgotten[d.contact] {
 		d.Flags = ledger.Gone
 		return nil
 	}

@@ -145,7 +145,7 @@ func (l *Log) commit(group []*call) {
 	if err == nil {
 		err = b.commit()
 	}
-	if err != nil {
+	if err != nil { // no slot is given back: what it seals may be in a page on the disk
 		l.replyAll(group, l.failed(err))
 		return
 	}

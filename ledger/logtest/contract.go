@@ -269,7 +269,13 @@ func erasing(t *testing.T, log ledger.Log) {
 	step("erase", eraser.Erase(t.Context(), ledger.Erasure{Subject: "them"}))
 	Append(t, log, of("4", "them"), of("5", "others"))
 	step("erase again", eraser.Erase(t.Context(), ledger.Erasure{Subject: "them"}))
-	step("readmit", eraser.Readmit(t.Context(), "them"))
+	for _, want := range []bool{true, false} {
+		was, err := eraser.Readmit(t.Context(), "them")
+		step("readmit", err)
+		if was != want {
+			t.Errorf("readmit: erased before %v, want %v", was, want)
+		}
+	}
 	Append(t, log, of("6", "them"))
 
 	erased := map[string]bool{"1": true, "3": true, "4": true}

@@ -207,11 +207,12 @@ func (l *Log) Erase(_ context.Context, who ...ledger.Erasure) error {
 }
 
 // Readmit implements ledger.Eraser.
-func (l *Log) Readmit(_ context.Context, subject string) error {
+func (l *Log) Readmit(_ context.Context, subject string) (was bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	was = l.erased[subject]
 	delete(l.erased, subject)
-	return nil
+	return was, nil
 }
 
 // Close implements ledger.Log; those who Tail are told.
