@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,12 @@ func (f *forgetter) Forget(_ context.Context, leads ...projections.Lead) error {
 	return nil
 }
 
+func (f *forgetter) Readmit(_ context.Context, contact string) (was bool, err error) {
+	n := len(f.forgotten)
+	f.forgotten = slices.DeleteFunc(f.forgotten, func(c string) bool { return c == contact })
+	return len(f.forgotten) < n, nil
+}
+
 // TestForget: the entry that says so is there, and the data is asked to go.
 func TestForget(t *testing.T) {
 	f := &forgetter{}
@@ -73,6 +80,26 @@ func TestForget(t *testing.T) {
 	got := d.post("/api/v1/leads/contact_1/forget", `{"reason":"asked us to"}`)
 	if got.status != 200 || got.at("forgotten") != true || len(f.forgotten) != 1 {
 		t.Errorf("forget: %d %s; forgotten %v", got.status, got.text, f.forgotten)
+	}
+}
+
+// TestReadmit: also a contact that only the ledger knows to be forgotten.
+func TestReadmit(t *testing.T) {
+	f := &forgetter{forgotten: []string{"contact_1", "contact_2"}}
+	d := openWithViews(t, func(deps *handlers.Deps) { deps.Forget = f })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	for _, tt := range []struct {
+		contact string
+		status  int
+		already any
+	}{{"contact_1", 200, nil}, {"contact_1", 200, true}, {"contact_2", 200, nil}, {"contact_2", 404, nil}} {
+		got := d.post("/api/v1/leads/"+tt.contact+"/readmit", `{"reason":"signed up again"}`)
+		if got.status != tt.status || got.at("already") != tt.already {
+			t.Errorf("readmit %s: %d %s, want %d", tt.contact, got.status, got.text, tt.status)
+		}
+	}
+	if kinds := strings.Join(d.kinds(), " "); strings.Count(kinds, "audit.leads.readmit") != 3 {
+		t.Errorf("the ledger has %s", kinds)
 	}
 }
 

@@ -122,6 +122,8 @@ type Forgetter interface {
 	Prepare() error
 	// Forget returns when nothing of it is left.
 	Forget(ctx context.Context, leads ...projections.Lead) error
+	// Readmit has what comes about a contact kept again, and says whether it was not.
+	Readmit(ctx context.Context, contact string) (was bool, err error)
 }
 
 // Health is how the webhooks of the last hour fared.

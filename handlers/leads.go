@@ -282,6 +282,41 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	return forgottenAnswer{lead.ContactID, true, lead.Forgotten, id}, nil
 }
 
+// readmittedAnswer says that what comes about a contact is kept.
+type readmittedAnswer struct {
+	Contact string `json:"contact_id"`
+	Already bool   `json:"already,omitempty"` // it was so before
+	AuditID string `json:"audit_id"`
+}
+
+// readmit has what comes about a forgotten contact kept again. The entry that says
+// so comes second, or its reason would not be kept either; who is told of an error
+// asks again. A ledger that was restored may know that a contact is forgotten, and
+// have no lead of it.
+func (a *api) readmit(r *http.Request, p httprouter.Params) (any, error) {
+	if a.Forget == nil {
+		return nil, &notConfigured
+	}
+	contact := p.ByName("contact_id")
+	lead, missing := a.leadOf(contact)
+	if missing != nil && !errors.Is(missing, &notFound) {
+		return nil, missing
+	}
+	var in reasoned
+	if err := input(r, &in); err != nil {
+		return nil, err
+	}
+	was, err := a.Forget.Readmit(r.Context(), contact)
+	if err != nil {
+		return nil, fmt.Errorf("readmit: %w", err)
+	}
+	if !was && missing != nil {
+		return nil, missing
+	}
+	id, err := a.record(r, deed{Act: projections.KindReadmitted[len(auditKind):], Reason: in.Reason, subject: contact, location: lead.LocationID})
+	return readmittedAnswer{contact, !was && !lead.Forgotten, ledger.FormatID(id)}, err
+}
+
 // PeopleOf returns the addresses by which bodies about the lead that bear no
 // contact are found: every one that it had, but not what is another's too. That
 // would take away the other's word to stop.

@@ -37,6 +37,8 @@ type slowForgetter struct{}
 
 func (slowForgetter) Prepare() error { return nil }
 
+func (slowForgetter) Readmit(context.Context, string) (bool, error) { return false, nil }
+
 func (slowForgetter) Forget(context.Context, ...projections.Lead) error {
 	time.Sleep(300 * time.Millisecond) // as above
 	return nil
@@ -50,6 +52,28 @@ func TestPatientForget(t *testing.T) {
 	var answer struct{ Forgotten bool }
 	if hurried(t, deps, "POST", "/api/v1/leads/contact_1/forget", &answer); !answer.Forgotten {
 		t.Errorf("%+v, want it forgotten", answer)
+	}
+}
+
+// slowDiff has as much to compare.
+type slowDiff struct{ handlers.Projections }
+
+func (slowDiff) Diff(ctx context.Context, name string, _ int) (d projections.Diff, err error) {
+	select {
+	case <-time.After(300 * time.Millisecond): // as above
+		d.Name = name
+	case <-ctx.Done():
+	}
+	return d, ctx.Err()
+}
+
+// TestPatientDiff has two views take as long to compare.
+func TestPatientDiff(t *testing.T) {
+	var deps handlers.Deps
+	openWithViews(t, func(d *handlers.Deps) { d.Projections = slowDiff{d.Projections}; deps = *d })
+	var answer projections.Diff
+	if hurried(t, deps, "GET", "/api/v1/projections/leads/diff", &answer); answer.Name != "leads" {
+		t.Errorf("%+v, want that of the leads", answer)
 	}
 }
 

@@ -86,6 +86,7 @@ func (s *surface) overLeads(a *api) {
 	s.read("/leads/:contact_id/timeline", a.timeline)
 	s.read("/leads/:contact_id/scores", a.scores)
 	s.guarded("POST", apiPath+"/leads/:contact_id/forget", Administrator, unhurried(encoded(http.StatusOK, a.forget)))
+	s.act("/leads/:contact_id/readmit", a.readmit)
 	s.act("/leads/:contact_id/opt-out", a.optOut)
 	s.act("/leads/:contact_id/opt-in", a.optIn)
 	s.act("/leads/:contact_id/feedback", a.feedback)
@@ -265,8 +266,10 @@ func encoded(status int, a answer) endpoint {
 func unhurried(e endpoint) endpoint {
 	return func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
 		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Time{})  // a server without deadlines has none to lift
-		_ = rc.SetWriteDeadline(time.Time{}) // nor that one
+		_ = rc.SetWriteDeadline(time.Time{}) // a server without deadlines has none to lift
+		if r.Method == http.MethodGet {      // else a body is to come yet, which may take no longer
+			_ = rc.SetReadDeadline(time.Time{}) // at its end the server takes the client for gone
+		}
 		return e(w, r, p)
 	}
 }

@@ -75,7 +75,8 @@ func writeDurable(name, text string) error {
 }
 
 // Forget implements handlers.Forgetter. Many are forgotten at the price of one:
-// the views are rewritten once.
+// the ledger is read and the views are rewritten once. In a damaged ledger the keys
+// go and the views stay, since none can be built of it; the next start tries again.
 func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) error {
 	f.one.Lock()
 	defer f.one.Unlock()
@@ -90,6 +91,13 @@ func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) erro
 		return err
 	}
 	return f.done(1)
+}
+
+// Readmit implements handlers.Forgetter.
+func (f *forgetting) Readmit(ctx context.Context, contact string) (was bool, err error) {
+	f.one.Lock()
+	defer f.one.Unlock()
+	return f.ledger.Readmit(ctx, contact)
 }
 
 // done takes the mark away, unless another erasure is owed.

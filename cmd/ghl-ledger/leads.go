@@ -16,6 +16,7 @@ type leadsCmd struct {
 	Explain leadsExplainCmd `cmd:"" help:"Show a lead's scores over time: what moved them, by which entry."`
 	OptOut  leadsOptOutCmd  `cmd:"" help:"Never write to a contact again, by a person's word."`
 	OptIn   leadsOptInCmd   `cmd:"" help:"Let a contact be written to again, by a person's word."`
+	Readmit leadsReadmitCmd `cmd:"" help:"Keep again what comes about a contact that was forgotten."`
 
 	Feedback leadsFeedbackCmd `cmd:"" help:"Say whether a lead's score is right."`
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"time"
 )
 
 // oneLead is an act on one contact.
@@ -22,15 +21,15 @@ type deed struct {
 	done      string
 	already   string // where nothing was to be done
 	not       string // where DND in GoHighLevel outlasts it
-
-	slow string // what takes so long, where it does
+	unknown   bool   // the service may know of it although there is no such lead
+	slow      string // said before the answer, where that takes minutes
 }
 
 // act asks, posts to the lead's path and says what came of it.
 func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	c.find(con.set)
 	lead := "leads/" + url.PathEscape(c.Contact)
-	if err := c.get(ctx, lead, nil, nil); err != nil {
+	if err := c.get(ctx, lead, nil, nil); err != nil && !d.unknown {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
 	if ok, err := c.goAhead(con, d.ask, printable(c.Contact)); !ok {
@@ -38,7 +37,7 @@ func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	}
 	var answer json.RawMessage
 	if d.slow != "" {
-		c.patience = 24 * time.Hour
+		c.patience = allTime
 		if isTerminal(con.err) {
 			fmt.Fprintln(con.err, d.slow)
 		}
@@ -113,6 +112,27 @@ func (c *leadsOptInCmd) Run(ctx context.Context, con *console) error {
 		not: "still has DND in GoHighLevel, and is not written to until that is off there"})
 }
 
+type leadsReadmitCmd struct {
+	oneLead `embed:""`
+}
+
+// Help is what leads readmit --help says beside its flags.
+func (leadsReadmitCmd) Help() string {
+	return `Nothing of what comes about a forgotten contact is kept, until somebody says so:
+one who asked to be forgotten, and signs up again. What was destroyed does not come
+back. With LEDGER_FORGET_ON_DELETE, one that is still deleted in GoHighLevel is
+forgotten again at the next start.
+
+Examples:
+  ghl-ledger leads readmit contact_1 --reason "signed up again on 2026-03-01" --yes`
+}
+
+// Run has what comes about the contact kept again.
+func (c *leadsReadmitCmd) Run(ctx context.Context, con *console) error {
+	return c.act(ctx, con, deed{path: "/readmit", unknown: true, ask: "keep again what comes about %s",
+		done: "is kept again, from now on", already: "was kept before, too"})
+}
+
 type forgetCmd struct {
 	oneLead `embed:""`
 }
@@ -120,12 +140,14 @@ type forgetCmd struct {
 // Help is what forget --help says beside its flags.
 func (forgetCmd) Help() string {
 	return `The keys of everything that the ledger has of the contact are overwritten and the
-views rewritten without it: there is no way back, in this data directory. Backups
-made before still have it until they are forgotten or deleted themselves. Counts
-in outcomes and metrics stay, without the person.
+views rewritten without it: there is no way back, in this data directory. The
+reason goes with the rest; that it was forgotten, and when, stays, and so do counts
+in outcomes and metrics, without the person. Backups by schedule lose it with the
+next one that is made; one with a key file of its own has it as long as that file
+is kept. What comes about the contact later is not kept, until leads readmit.
 
-It reads the whole ledger for that: with millions of events it takes minutes, and
-goes on if you do not wait.
+It needs the running service, which reads the whole ledger for it: with millions of
+events that takes minutes, and goes on if you do not wait.
 
 Examples:
   ghl-ledger forget contact_1 --dry-run

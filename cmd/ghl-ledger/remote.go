@@ -32,6 +32,9 @@ const apiRoot = "/api/v1/"
 // is ten seconds of it.
 const answerTime = 30 * time.Second
 
+// allTime is how long it may take over an answer for which it reads all that it has.
+const allTime = 24 * time.Hour
+
 // find completes r from the service's own settings.
 func (r *remote) find(s *settings) {
 	if r.URL == "" {

@@ -138,7 +138,7 @@ func (c *restoreCmd) tell(w io.Writer, r boltlog.Report) error {
 	case v.Newer > 0:
 		return answerNo{errors.New("a newer release made this backup: nothing was restored; restore it with that release, or one after it")}
 	case !v.Sound:
-		return answerNo{errors.New("the backup is not sound: nothing was restored; try an older one")}
+		return answerNo{errors.New("nothing was restored: if it is the backup that is not sound, try an older one")}
 	}
 	if c.Output == "json" {
 		return nil

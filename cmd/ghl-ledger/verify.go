@@ -98,7 +98,7 @@ func (c *verifyCmd) ask(ctx context.Context, progress func(at, total int64)) (ve
 		watching.Go(func() { c.watch(working, progress) })
 	}
 	r := c.remote
-	r.patience = 24 * time.Hour
+	r.patience = allTime
 	err := r.call(ctx, "GET", "/api/v1/ledger?verify=true", nil, &answer)
 	over()
 	watching.Wait()

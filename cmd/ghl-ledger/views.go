@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
-	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ghl/outbox"
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -45,12 +44,9 @@ func (r *remote) turn(ctx context.Context, name, act, why string) error {
 
 func (r *remote) diff(ctx context.Context, name string) (d projections.Diff, err error) {
 	asked := *r
-	asked.patience = diffTime
+	asked.patience = allTime
 	return d, asked.get(ctx, "projections/"+url.PathEscape(name)+"/diff", nil, &d)
 }
-
-// diffTime is how long the comparing of two large views may take.
-const diffTime = 10 * time.Minute
 
 // stopped is the views of a service that does not run, followed here.
 type stopped struct {
