@@ -63,7 +63,8 @@ func openGeneration(dir string, f file, readOnly bool) (g *generation, err error
 		}
 	}()
 	path := filepath.Join(dir, f.String())
-	if info, err := os.Stat(path); err == nil && info.Size() == 0 { // a crash between the making of a file and its first page
+	// A crash between the making of a file and its first page leaves an empty one.
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return nil, fmt.Errorf("%w: %s is empty", errUnreadable, f)
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
@@ -83,6 +84,9 @@ func openGeneration(dir string, f file, readOnly bool) (g *generation, err error
 	}
 	g = &generation{file: f, dir: dir, db: db, readOnly: readOnly}
 	err = db.View(g.whole)
+	if isDisk(err) {
+		return nil, errors.Join(fmt.Errorf("open view %s: %w", f, err), db.Close())
+	}
 	if err == nil {
 		err = errors.Join(db.View(g.load), g.unmap())
 	}

@@ -33,18 +33,24 @@ func openView(dir string, log ledger.Reader, o Options, p Projection, slot chan 
 
 // adopt finds a use for f, or removes it. Files come newest first.
 func (v *view) adopt(f file) error {
-	own := f.version == v.p.Version()
 	g, err := openGeneration(v.dir, f, true)
 	if err == nil {
 		err = errors.Join(v.check(g), g.close())
+	}
+	if err == nil {
+		err = v.use(f, g)
 	}
 	if errors.Is(err, errUnreadable) {
 		v.o.Logger.Warn("view discarded", "projection", v.p.Name(), "err", err)
 		return v.forget(f)
 	}
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// use finds a use for f, of which g is what was found in it. Opened to be written
+// it may be unreadable nevertheless: only then its list of free pages is read.
+func (v *view) use(f file, g *generation) error {
+	own := f.version == v.p.Version()
 	serving := v.serving.Load()
 	switch {
 	case own && g.served && serving.isOwn() && v.previous == nil: // whether or not a rollback to it was cut off
@@ -105,8 +111,11 @@ func (v *view) reopenBuilding(f file) error {
 		return v.forget(f)
 	}
 	g, err := openGeneration(v.dir, f, false)
+	if err != nil {
+		return err
+	}
 	v.building = g
-	return err
+	return nil
 }
 
 // fill makes what adopt did not find.

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -276,6 +277,43 @@ func TestDiscards(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestZeroedView: a page of zeros in a view's file, whichever it is, ends no start.
+func TestZeroedView(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		_, stop := start(t, dir, log, counts{version: 1})
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		stop()
+		whole, err := os.ReadFile(filepath.Join(dir, "counts@1.1.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for page := range len(whole) / 4096 {
+			files, err := filepath.Glob(filepath.Join(dir, "counts@*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if err := os.Remove(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			harmed := bytes.Clone(whole)
+			clear(harmed[page*4096:][:4096])
+			if err := os.WriteFile(filepath.Join(dir, "counts@1.1.db"), harmed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, stop := start(t, dir, log, counts{version: 1})
+			synctest.Wait()
+			if got := count(t, r, "a"); got != 3 {
+				t.Errorf("page %d of zeros: count = %d, want 3", page, got)
+			}
+			stop()
+		}
+	})
 }
 
 // TestCutOffView: a view's file that ends early, anywhere, is made anew.
