@@ -49,8 +49,9 @@ func (l *Log) Erase(ctx context.Context, who ...ledger.Erasure) error {
 // Readmit implements ledger.Eraser.
 func (l *Log) Readmit(ctx context.Context, subject string) (was bool, err error) {
 	contact := l.keys.subjectDigest(subject)
+	var forgotten bool // the writer's, which may be at work when ctx ends
 	err = l.deed(ctx, "readmit", func() error {
-		if was = l.forgotten[contact]; !was {
+		if forgotten = l.forgotten[contact]; !forgotten {
 			return nil
 		}
 		err := l.update(func(tx *bbolt.Tx) error { return tx.Bucket(forgottenBucket).Delete(contact[:]) })
@@ -60,9 +61,9 @@ func (l *Log) Readmit(ctx context.Context, subject string) (was bool, err error)
 		return err
 	})
 	if err != nil {
-		return false, err // the deed may still be at work
+		return false, err
 	}
-	return was, nil
+	return forgotten, nil
 }
 
 // deed has the writer do something between two commits.

@@ -2,6 +2,7 @@ package boltlog_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -315,6 +316,22 @@ func TestForgottenMeanwhile(t *testing.T) {
 	}
 	if meanwhile == 0 {
 		t.Error("nothing came meanwhile")
+	}
+}
+
+// TestReadmitGivenUp: who gives up leaves it to the writer whether it was done, and
+// nothing to the one that the other writes to (go test -race).
+func TestReadmitGivenUp(t *testing.T) {
+	l := open(t, t.TempDir(), boltlog.Options{})
+	for range 50 {
+		if err := l.Erase(t.Context(), ledger.Erasure{Subject: "contact 1"}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		go giveUp()
+		if was, err := l.Readmit(ctx, "contact 1"); err == nil != was || err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("readmit: %v, %v", was, err)
+		}
 	}
 }
 

@@ -30,10 +30,10 @@ import (
 //	   1  the secret of the keyed hashes that find keys, contacts and addresses
 //	   2  the first key; zeros where a key was destroyed
 //
-// Each body has a key of its own; in the first ledgers bodies of one contact share
-// one. With one for each contact, whoever appends would
-// have to look for the contact's slot among all, which costs more than another key;
-// who is erased is rare, and reads the ledger for the slots (see search).
+// Each body has a key of its own. With one for each contact, as the first ledgers had
+// them, whoever appends would have to look for the contact's slot among all, which
+// costs more than another key; who is erased is rare, and reads the ledger for the
+// slots (see search).
 //
 // Keys are made and flushed ahead of their use, so that none costs a flush, and a key
 // in use is never lost to a power cut. They are read through a mapping that is longer

@@ -32,13 +32,16 @@ func (l *Log) newSearch(who []ledger.Erasure) *search {
 	return s
 }
 
-// searchAtOnce is how many entries are looked at in one transaction.
-const searchAtOnce = 4096
+// Bounds of what is looked at in one transaction.
+const (
+	searchEntries = 4096
+	searchBytes   = 4 << 20
+)
 
 // searchBeside searches until so few entries are left that the writer may search
 // them while others wait.
 func (l *Log) searchBeside(ctx context.Context, s *search) error {
-	for l.head.Load().seq > s.upto+searchAtOnce {
+	for l.head.Load().seq > s.upto+pageEntries {
 		if err := l.search(ctx, s, l.liveWalk); err != nil {
 			return err
 		}
@@ -62,13 +65,14 @@ func (l *Log) search(ctx context.Context, s *search, walk func(at, upto ledger.S
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		end := min(upto, s.upto+searchAtOnce)
-		err := walk(s.upto, end, func(stored []byte) bool {
+		entries, bytes := 0, 0
+		err := walk(s.upto, upto, func(stored []byte) bool {
 			if err := s.look(stored); err != nil {
 				l.missed(s, err)
 			}
 			s.upto++
-			return true
+			entries, bytes = entries+1, bytes+len(stored)
+			return entries < searchEntries && bytes < searchBytes
 		})
 		switch {
 		case errors.Is(err, ledger.ErrCorrupt): // the next one is not there, or cannot be looked at
