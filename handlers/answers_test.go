@@ -92,7 +92,7 @@ func TestReadmit(t *testing.T) {
 		contact string
 		status  int
 		already any
-	}{{"contact_1", 200, nil}, {"contact_1", 200, true}, {"contact_2", 200, nil}, {"contact_2", 404, nil}} {
+	}{{"contact_1", 200, nil}, {"contact_1", 200, true}, {"contact_2", 200, nil}, {"contact_9", 404, nil}} {
 		got := d.post("/api/v1/leads/"+tt.contact+"/readmit", `{"reason":"signed up again"}`)
 		if got.status != tt.status || got.at("already") != tt.already {
 			t.Errorf("readmit %s: %d %s, want %d", tt.contact, got.status, got.text, tt.status)

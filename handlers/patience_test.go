@@ -3,8 +3,13 @@ package handlers_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -77,17 +82,48 @@ func TestPatientDiff(t *testing.T) {
 	}
 }
 
-// hurried asks a server that gives a tenth of a second for an answer.
-func hurried(t *testing.T, deps handlers.Deps, method, path string, answer any) {
-	t.Helper()
+// hasty is a server that gives a tenth of a second for a body and for an answer.
+func hasty(deps handlers.Deps) *httptest.Server {
 	srv := handlers.NewServer(handlers.Admin(deps), nil)
 	srv.ReadTimeout, srv.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
 	served := httptest.NewUnstartedServer(nil)
 	served.Config = srv
 	served.Listener = handlers.Guard(served.Listener, 0, nil)
 	served.Start()
+	return served
+}
+
+// TestImpatientForget: whoever does not end the body is not waited for.
+func TestImpatientForget(t *testing.T) {
+	var deps handlers.Deps
+	d := openWithViews(t, func(d *handlers.Deps) { d.Forget = slowForgetter{}; deps = *d })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	served := hasty(deps)
 	defer served.Close()
-	req, err := http.NewRequest(method, served.URL+path, strings.NewReader("{}"))
+	conn, err := net.Dial("tcp", served.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /api/v1/leads/contact_1/forget HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", adminToken)
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(b), "HTTP/1.1 200") {
+		t.Errorf("after half a body: %v\n%s", err, b)
+	}
+}
+
+// hurried asks a server in a hurry.
+func hurried(t *testing.T, deps handlers.Deps, method, path string, answer any) {
+	t.Helper()
+	served := hasty(deps)
+	defer served.Close()
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader("{}")
+	}
+	req, err := http.NewRequest(method, served.URL+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}

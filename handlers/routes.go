@@ -265,11 +265,8 @@ func encoded(status int, a answer) endpoint {
 // answer may.
 func unhurried(e endpoint) endpoint {
 	return func(w http.ResponseWriter, r *http.Request, p httprouter.Params) error {
-		rc := http.NewResponseController(w)
-		_ = rc.SetWriteDeadline(time.Time{}) // a server without deadlines has none to lift
-		if r.Method == http.MethodGet {      // else a body is to come yet, which may take no longer
-			_ = rc.SetReadDeadline(time.Time{}) // at its end the server takes the client for gone
-		}
+		// A server without deadlines has none to lift. That of the body stays.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		return e(w, r, p)
 	}
 }

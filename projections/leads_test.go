@@ -352,3 +352,19 @@ func TestListOfLeads(t *testing.T) {
 		}
 	})
 }
+
+// TestReadmitted: one that is readmitted is a lead before anything comes of it, or it
+// could not be forgotten again.
+func TestReadmitted(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.say(1, "contact.created", created)
+		for _, tt := range []struct{ kind, status string }{
+			{projections.KindForgotten, "deleted"}, {projections.KindReadmitted, "new"}, {projections.KindForgotten, "deleted"},
+		} {
+			w.own(tt.kind, `{}`)
+			if got := w.lead(); string(got.Status) != tt.status || got.Name != "" {
+				w.Errorf("after %s: %+v, want %s and no name", tt.kind, got, tt.status)
+			}
+		}
+	})
+}

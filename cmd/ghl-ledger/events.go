@@ -16,7 +16,7 @@ import (
 )
 
 type eventsCmd struct {
-	List   eventsListCmd   `cmd:"" help:"List the ledger's entries, newest last; as JSON in the order of --order."`
+	List   eventsListCmd   `cmd:"" help:"List the ledger's entries, newest last."`
 	Show   eventsShowCmd   `cmd:"" help:"Show one entry: its body, what verified it, what it caused."`
 	Tail   eventsTailCmd   `cmd:"" help:"Print entries as they come."`
 	Resend eventsResendCmd `cmd:"" help:"Deliver an event's own bytes, freshly signed, to another address."`

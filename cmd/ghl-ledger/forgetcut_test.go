@@ -150,6 +150,31 @@ func TestForgetCutOff(t *testing.T) {
 	}
 }
 
+// TestReadmitAfterCutOff: what was asked for before the stop is done before what is
+// asked for after it, also by who is quicker than the start.
+func TestReadmitAfterCutOff(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	l := live(t, dir)
+	l.append("contact.created", "a", `{"type":"contact.created","data":{}}`, 1)
+	l.ask("a")
+	l.end()
+	l = live(t, dir)
+	if was, err := l.forgetting.Readmit(t.Context(), "a"); err != nil || !was {
+		t.Errorf("readmit: forgotten before %v, %v", was, err)
+	}
+	if got := l.readable(); got != "" {
+		t.Errorf("%q can be read, want what was asked for to be done", got)
+	}
+	l.finish()
+	l.append("contact.updated", "a", `{"type":"contact.updated","data":{}}`, 1)
+	for e, err := range l.log.Read(t.Context(), ledger.Cursor{Seq: l.head() - 1}) {
+		if err != nil || e.Erased {
+			t.Errorf("what came after it: %+v, %v, want it kept", e, err)
+		}
+	}
+	l.end()
+}
+
 func (l *life) head() ledger.Seq {
 	head, err := l.log.Head(l.t.Context())
 	if err != nil {

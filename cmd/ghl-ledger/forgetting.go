@@ -29,7 +29,7 @@ type forgetting struct {
 	unfinished bool       // the mark is an earlier life's
 	one        sync.Mutex // erasures go one after the other
 
-	mu  sync.Mutex // guards owe and the mark
+	mu  sync.Mutex // guards owe, unfinished and the mark
 	owe int        // erasures asked for and not done: they share the mark
 }
 
@@ -93,8 +93,12 @@ func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) erro
 	return f.done(1)
 }
 
-// Readmit implements handlers.Forgetter.
+// Readmit implements handlers.Forgetter. What an earlier life was about to forget is
+// forgotten first: it was asked for before.
 func (f *forgetting) Readmit(ctx context.Context, contact string) (was bool, err error) {
+	if err := f.finish(ctx); err != nil {
+		return false, err
+	}
 	f.one.Lock()
 	defer f.one.Unlock()
 	return f.ledger.Readmit(ctx, contact)
@@ -115,11 +119,11 @@ func (f *forgetting) done(n int) error {
 
 // finish does what an earlier life was about to do.
 func (f *forgetting) finish(ctx context.Context) error {
-	if !f.unfinished {
-		return nil
-	}
 	f.one.Lock()
 	defer f.one.Unlock()
+	if !f.isUnfinished() {
+		return nil
+	}
 	if err := f.eraseAsked(ctx, f.since()); err != nil {
 		return err
 	}
@@ -130,6 +134,12 @@ func (f *forgetting) finish(ctx context.Context) error {
 	f.unfinished = false
 	f.mu.Unlock()
 	return f.done(0)
+}
+
+func (f *forgetting) isUnfinished() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.unfinished
 }
 
 // since is where the mark says to begin. One without a number, as a crash in

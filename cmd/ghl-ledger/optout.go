@@ -21,7 +21,7 @@ type deed struct {
 	done      string
 	already   string // where nothing was to be done
 	not       string // where DND in GoHighLevel outlasts it
-	unknown   bool   // the service may know of it although there is no such lead
+	leadless  bool   // the service may know of the contact although it has no lead of it
 	slow      string // said before the answer, where that takes minutes
 }
 
@@ -29,7 +29,7 @@ type deed struct {
 func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	c.find(con.set)
 	lead := "leads/" + url.PathEscape(c.Contact)
-	if err := c.get(ctx, lead, nil, nil); err != nil && !d.unknown {
+	if err := c.get(ctx, lead, nil, nil); err != nil && !d.leadless {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
 	if ok, err := c.goAhead(con, d.ask, printable(c.Contact)); !ok {
@@ -129,7 +129,7 @@ Examples:
 
 // Run has what comes about the contact kept again.
 func (c *leadsReadmitCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, deed{path: "/readmit", unknown: true, ask: "keep again what comes about %s",
+	return c.act(ctx, con, deed{path: "/readmit", leadless: true, ask: "keep again what comes about %s",
 		done: "is kept again, from now on", already: "was kept before, too"})
 }
 
@@ -144,7 +144,8 @@ views rewritten without it: there is no way back, in this data directory. The
 reason goes with the rest; that it was forgotten, and when, stays, and so do counts
 in outcomes and metrics, without the person. Backups by schedule lose it with the
 next one that is made; one with a key file of its own has it as long as that file
-is kept. What comes about the contact later is not kept, until leads readmit.
+is kept. What comes about the contact later, with its id, is not kept, until
+leads readmit.
 
 It needs the running service, which reads the whole ledger for it: with millions of
 events that takes minutes, and goes on if you do not wait.
