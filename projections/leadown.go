@@ -55,7 +55,6 @@ func (f *leadFold) foldAbout() (text string, err error) {
 		return "Opted in again by hand", nil
 	case KindReadmitted:
 		f.row.Forgotten = false
-		f.row.First.lower(f.s) // one that can be forgotten again
 		return "May be stored again", nil
 	}
 	if f.e.Kind == kindFeedback {

@@ -48,7 +48,7 @@ func (v *view) adopt(f file) error {
 }
 
 // use finds a use for f, of which g is what was found in it. Opened to be written
-// it may be unreadable nevertheless: only then its list of free pages is read.
+// it may be unreadable nevertheless: only then bbolt looks for its free pages.
 func (v *view) use(f file, g *generation) error {
 	own := f.version == v.p.Version()
 	serving := v.serving.Load()

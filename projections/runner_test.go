@@ -279,7 +279,9 @@ func TestDiscards(t *testing.T) {
 	}
 }
 
-// TestZeroedView: a page of zeros in a view's file, whichever it is, ends no start.
+// TestZeroedView: a page of zeros in the file of a view that was closed, whichever it
+// is, ends no start. One that was not has no list of free pages, and bbolt reads all
+// of them.
 func TestZeroedView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, log := t.TempDir(), memlog.New(time.Now)

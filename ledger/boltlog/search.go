@@ -32,16 +32,18 @@ func (l *Log) newSearch(who []ledger.Erasure) *search {
 	return s
 }
 
-// Bounds of what is looked at in one transaction.
+// Bounds of what is looked at in one transaction, and how many entries are left to
+// the writer.
 const (
 	searchEntries = 4096
 	searchBytes   = 4 << 20
+	searchLeft    = 256
 )
 
 // searchBeside searches until so few entries are left that the writer may search
 // them while others wait.
 func (l *Log) searchBeside(ctx context.Context, s *search) error {
-	for l.head.Load().seq > s.upto+pageEntries {
+	for l.head.Load().seq > s.upto+searchLeft {
 		if err := l.search(ctx, s, l.liveWalk); err != nil {
 			return err
 		}
@@ -65,14 +67,14 @@ func (l *Log) search(ctx context.Context, s *search, walk func(at, upto ledger.S
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		entries, bytes := 0, 0
+		entries, size := 0, 0
 		err := walk(s.upto, upto, func(stored []byte) bool {
 			if err := s.look(stored); err != nil {
 				l.missed(s, err)
 			}
 			s.upto++
-			entries, bytes = entries+1, bytes+len(stored)
-			return entries < searchEntries && bytes < searchBytes
+			entries, size = entries+1, size+len(stored)
+			return entries < searchEntries && size < searchBytes
 		})
 		switch {
 		case errors.Is(err, ledger.ErrCorrupt): // the next one is not there, or cannot be looked at
