@@ -103,6 +103,24 @@ func TestReadmit(t *testing.T) {
 	}
 }
 
+// TestForgetReadmitted: one that was readmitted can be forgotten again, although it is
+// no lead before something comes of it.
+func TestForgetReadmitted(t *testing.T) {
+	f := &forgetter{}
+	d := openWithViews(t, func(deps *handlers.Deps) { deps.Forget = f })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	for _, act := range []string{"forget", "readmit", "forget", "readmit"} {
+		got := d.post("/api/v1/leads/contact_1/"+act, `{"reason":"asked us to"}`)
+		if got.status != 200 || got.at("already") != nil {
+			t.Errorf("%s: %d %s", act, got.status, got.text)
+		}
+		d.synced(act)
+	}
+	if got := d.get("/api/v1/leads/contact_1"); got.status != 404 {
+		t.Errorf("before anything came of it: %d %s", got.status, got.text)
+	}
+}
+
 // TestRescore: a dry run says what would change, a real one is asked for in the
 // ledger.
 func TestRescore(t *testing.T) {

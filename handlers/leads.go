@@ -93,6 +93,23 @@ func (a *api) leadOf(contact string) (projections.Lead, error) {
 	return lead, err
 }
 
+// contactOf is leadOf for one that need be no lead: one that was readmitted is none
+// before something comes of it. Of that, there is its id.
+func (a *api) contactOf(contact string) (projections.Lead, error) {
+	lead, err := a.leadOf(contact)
+	if !errors.Is(err, &notFound) {
+		return lead, err
+	}
+	moments, _, failed := a.Leads.Timeline(contact, 0, 1)
+	switch {
+	case failed != nil:
+		return lead, failed
+	case len(moments) == 0:
+		return lead, err
+	}
+	return projections.Lead{ContactID: contact}, nil
+}
+
 // maxWait is how long wait may take; a part of it is for the answers of the
 // planner, without which a new lead has no score yet.
 const (
@@ -162,7 +179,7 @@ func (a *api) timeline(r *http.Request, p httprouter.Params) (any, error) {
 		return nil, err
 	}
 	contact := p.ByName("contact_id")
-	if _, err := a.leadOf(contact); err != nil {
+	if _, err := a.contactOf(contact); err != nil {
 		return nil, err
 	}
 	moments, more, err := a.Leads.Timeline(contact, after, limit)
@@ -264,7 +281,7 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if a.Forget == nil {
 		return nil, &notConfigured
 	}
-	lead, err := a.leadOf(p.ByName("contact_id"))
+	lead, err := a.contactOf(p.ByName("contact_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +315,7 @@ func (a *api) readmit(r *http.Request, p httprouter.Params) (any, error) {
 		return nil, &notConfigured
 	}
 	contact := p.ByName("contact_id")
-	lead, missing := a.leadOf(contact)
+	lead, missing := a.contactOf(contact)
 	if missing != nil && !errors.Is(missing, &notFound) {
 		return nil, missing
 	}
@@ -306,7 +323,7 @@ func (a *api) readmit(r *http.Request, p httprouter.Params) (any, error) {
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	was, err := a.Forget.Readmit(r.Context(), contact)
+	was, err := a.Forget.Readmit(context.WithoutCancel(r.Context()), contact)
 	if err != nil {
 		return nil, fmt.Errorf("readmit: %w", err)
 	}

@@ -86,7 +86,7 @@ func (s *surface) overLeads(a *api) {
 	s.read("/leads/:contact_id/timeline", a.timeline)
 	s.read("/leads/:contact_id/scores", a.scores)
 	s.guarded("POST", apiPath+"/leads/:contact_id/forget", Administrator, unhurried(encoded(http.StatusOK, a.forget)))
-	s.act("/leads/:contact_id/readmit", a.readmit)
+	s.guarded("POST", apiPath+"/leads/:contact_id/readmit", Administrator, unhurried(encoded(http.StatusOK, a.readmit)))
 	s.act("/leads/:contact_id/opt-out", a.optOut)
 	s.act("/leads/:contact_id/opt-in", a.optIn)
 	s.act("/leads/:contact_id/feedback", a.feedback)

@@ -21,7 +21,8 @@ type deed struct {
 	done      string
 	already   string // where nothing was to be done
 	not       string // where DND in GoHighLevel outlasts it
-	leadless  bool   // the service may know of the contact although it has no lead of it
+	leadless  bool   // the contact need be no lead: that something is told of it is enough
+	unseen    bool   // nor that: the service may know of it nevertheless
 	slow      string // said before the answer, where that takes minutes
 }
 
@@ -29,7 +30,11 @@ type deed struct {
 func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	c.find(con.set)
 	lead := "leads/" + url.PathEscape(c.Contact)
-	if err := c.get(ctx, lead, nil, nil); err != nil && !d.leadless {
+	known := lead
+	if d.leadless {
+		known += "/timeline"
+	}
+	if err := c.get(ctx, known, nil, nil); err != nil && !d.unseen {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
 	if ok, err := c.goAhead(con, d.ask, printable(c.Contact)); !ok {
@@ -118,10 +123,12 @@ type leadsReadmitCmd struct {
 
 // Help is what leads readmit --help says beside its flags.
 func (leadsReadmitCmd) Help() string {
-	return `Nothing of what comes about a forgotten contact is kept, until somebody says so:
-one who asked to be forgotten, and signs up again. What was destroyed does not come
-back. With LEDGER_FORGET_ON_DELETE, one that is still deleted in GoHighLevel is
-forgotten again at the next start.
+	return `Of what comes about a forgotten contact only the envelope is kept, until somebody
+says so: one who asked to be forgotten, and signs up again. It is a lead again with
+the next event. What was destroyed does not come back, nor does a word to be left
+alone, a STOP or an opt-out: if it is to hold, say leads opt-out. With
+LEDGER_FORGET_ON_DELETE, one that is still deleted in GoHighLevel is forgotten again
+at the next start.
 
 Examples:
   ghl-ledger leads readmit contact_1 --reason "signed up again on 2026-03-01" --yes`
@@ -129,7 +136,7 @@ Examples:
 
 // Run has what comes about the contact kept again.
 func (c *leadsReadmitCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, deed{path: "/readmit", leadless: true, ask: "keep again what comes about %s",
+	return c.act(ctx, con, deed{path: "/readmit", unseen: true, ask: "keep again what comes about %s",
 		done: "is kept again, from now on", already: "was kept before, too"})
 }
 
@@ -144,8 +151,8 @@ views rewritten without it: there is no way back, in this data directory. The
 reason goes with the rest; that it was forgotten, and when, stays, and so do counts
 in outcomes and metrics, without the person. Backups by schedule lose it with the
 next one that is made; one with a key file of its own has it as long as that file
-is kept. What comes about the contact later, with its id, is not kept, until
-leads readmit.
+is kept. Of what comes later with its id only the envelope is kept, until leads
+readmit. Not found is what names neither its id nor an address it had.
 
 It needs the running service, which reads the whole ledger for it: with millions of
 events that takes minutes, and goes on if you do not wait.
@@ -157,7 +164,7 @@ Examples:
 
 // Run destroys the contact's personal data.
 func (c *forgetCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, deed{path: "/forget", ask: "destroy everything personal that is known of %s, for ever",
+	return c.act(ctx, con, deed{path: "/forget", leadless: true, ask: "destroy everything personal that is known of %s, for ever",
 		done: "is forgotten", already: "was forgotten before",
 		slow: "the ledger is read and the views are written anew: with millions of events that takes minutes, and goes on if you do not wait"})
 }
