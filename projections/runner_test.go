@@ -283,75 +283,56 @@ func TestDiscards(t *testing.T) {
 // is, ends no start. One that was not has no list of free pages, and bbolt reads all
 // of them.
 func TestZeroedView(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir, log := t.TempDir(), memlog.New(time.Now)
-		_, stop := start(t, dir, log, counts{version: 1})
-		appendBodies(t, log, "a", "1", "2", "3")
-		synctest.Wait()
-		stop()
-		whole, err := os.ReadFile(filepath.Join(dir, "counts@1.1.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
+	harmedViews(t, func(whole []byte, try func(what string, harmed []byte) (kept bool)) {
 		for page := range len(whole) / 4096 {
-			files, err := filepath.Glob(filepath.Join(dir, "counts@*"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range files {
-				if err := os.Remove(f); err != nil {
-					t.Fatal(err)
-				}
-			}
 			harmed := bytes.Clone(whole)
 			clear(harmed[page*4096:][:4096])
-			if err := os.WriteFile(filepath.Join(dir, "counts@1.1.db"), harmed, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			r, stop := start(t, dir, log, counts{version: 1})
-			synctest.Wait()
-			if got := count(t, r, "a"); got != 3 {
-				t.Errorf("page %d of zeros: count = %d, want 3", page, got)
-			}
-			stop()
+			try(fmt.Sprintf("page %d of zeros", page), harmed)
 		}
 	})
 }
 
 // TestCutOffView: a view's file that ends early, anywhere, is made anew.
 func TestCutOffView(t *testing.T) {
+	harmedViews(t, func(whole []byte, try func(what string, harmed []byte) (kept bool)) {
+		for size := 0; size <= len(whole); size += len(whole) / 64 {
+			if kept := try(fmt.Sprintf("cut off at %d bytes", size), whole[:size]); kept != (size == len(whole)) {
+				t.Errorf("cut off at %d of %d bytes: kept %v", size, len(whole), kept)
+			}
+		}
+	})
+}
+
+// harmedViews has each try start with a view's file that is harmed, count what it
+// should, and say whether that file is kept.
+func harmedViews(t *testing.T, each func(whole []byte, try func(what string, harmed []byte) (kept bool))) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, log := t.TempDir(), memlog.New(time.Now)
+		path := filepath.Join(dir, "counts@1.1.db")
 		_, stop := start(t, dir, log, counts{version: 1})
 		appendBodies(t, log, "a", "1", "2", "3")
 		synctest.Wait()
 		stop()
-		whole, err := os.ReadFile(filepath.Join(dir, "counts@1.1.db"))
+		whole, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for size := 0; size <= len(whole); size += len(whole) / 64 {
+		each(whole, func(what string, harmed []byte) (kept bool) {
 			files, err := filepath.Glob(filepath.Join(dir, "counts@*"))
-			if err != nil {
-				t.Fatal(err)
-			}
 			for _, f := range files {
-				if err := os.Remove(f); err != nil {
-					t.Fatal(err)
-				}
+				err = errors.Join(err, os.Remove(f))
 			}
-			if err := os.WriteFile(filepath.Join(dir, "counts@1.1.db"), whole[:size], 0o600); err != nil {
+			if err := errors.Join(err, os.WriteFile(path, harmed, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			r, stop := start(t, dir, log, counts{version: 1})
+			defer stop()
 			synctest.Wait()
 			if got := count(t, r, "a"); got != 3 {
-				t.Errorf("cut off at %d of %d bytes: count = %d, want 3", size, len(whole), got)
+				t.Errorf("%s: count = %d, want 3", what, got)
 			}
-			if _, err := os.Stat(filepath.Join(dir, "counts@1.1.db")); (err == nil) != (size == len(whole)) {
-				t.Errorf("cut off at %d of %d bytes: kept %v", size, len(whole), err == nil)
-			}
-			stop()
-		}
+			_, err = os.Stat(path)
+			return err == nil
+		})
 	})
 }
