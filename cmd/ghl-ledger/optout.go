@@ -41,11 +41,11 @@ func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 		return err
 	}
 	var answer json.RawMessage
-	if d.slow != "" {
+	if d.slow != "" || d.unseen { // which waits for what is being forgotten
 		c.patience = allTime
-		if isTerminal(con.err) {
-			fmt.Fprintln(con.err, d.slow)
-		}
+	}
+	if d.slow != "" && isTerminal(con.err) {
+		fmt.Fprintln(con.err, d.slow)
 	}
 	if err := c.post(ctx, lead+d.path, reason(c.Reason), &answer); err != nil {
 		return missing(err, "lead", c.Contact, "leads list")
