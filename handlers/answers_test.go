@@ -119,6 +119,15 @@ func TestForgetReadmitted(t *testing.T) {
 	if got := d.get("/api/v1/leads/contact_1"); got.status != 404 {
 		t.Errorf("before anything came of it: %d %s", got.status, got.text)
 	}
+	// Its word to be left alone is forgotten, too: who knows of it says so before
+	// anything can be sent.
+	if got := d.post("/api/v1/leads/contact_1/opt-out", `{"reason":"said STOP before"}`); got.status != 200 || got.at("opted_out") != true || got.at("already") != nil {
+		t.Errorf("opt-out: %d %s", got.status, got.text)
+	}
+	d.synced("opt-out")
+	if got := d.get("/api/v1/leads/contact_1"); got.at("opted_out") != true {
+		t.Errorf("after the opt-out: %d %s", got.status, got.text)
+	}
 }
 
 // TestRescore: a dry run says what would change, a real one is asked for in the

@@ -228,7 +228,7 @@ const optWait = 2 * time.Second
 
 func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out bool) (any, error) {
 	contact := p.ByName("contact_id")
-	lead, err := a.leadOf(contact)
+	lead, err := a.contactOf(contact)
 	if err != nil {
 		return nil, err
 	}

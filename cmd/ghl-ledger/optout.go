@@ -21,8 +21,7 @@ type deed struct {
 	done      string
 	already   string // where nothing was to be done
 	not       string // where DND in GoHighLevel outlasts it
-	leadless  bool   // the contact need be no lead: that something is told of it is enough
-	unseen    bool   // nor that: the service may know of it nevertheless
+	unseen    bool   // nothing need be told of the contact: the service may know it nevertheless
 	slow      string // said before the answer, where that takes minutes
 }
 
@@ -30,11 +29,8 @@ type deed struct {
 func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	c.find(con.set)
 	lead := "leads/" + url.PathEscape(c.Contact)
-	known := lead
-	if d.leadless {
-		known += "/timeline"
-	}
-	if err := c.get(ctx, known, nil, nil); err != nil && !d.unseen {
+	// One that was readmitted is no lead yet, and has a timeline.
+	if err := c.get(ctx, lead+"/timeline", nil, nil); err != nil && !d.unseen {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
 	if ok, err := c.goAhead(con, d.ask, printable(c.Contact)); !ok {
@@ -154,8 +150,8 @@ next one that is made; one with a key file of its own has it as long as that fil
 is kept. Of what comes later with its id only the envelope is kept, until leads
 readmit. Not found is what names neither its id nor an address it had.
 
-It needs the running service, which reads the whole ledger for it: with millions of
-events that takes minutes, and goes on if you do not wait.
+It needs the running service, which reads the whole ledger for it: half a million
+events took three minutes. It goes on if you do not wait.
 
 Examples:
   ghl-ledger forget contact_1 --dry-run
@@ -164,7 +160,7 @@ Examples:
 
 // Run destroys the contact's personal data.
 func (c *forgetCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, deed{path: "/forget", leadless: true, ask: "destroy everything personal that is known of %s, for ever",
+	return c.act(ctx, con, deed{path: "/forget", ask: "destroy everything personal that is known of %s, for ever",
 		done: "is forgotten", already: "was forgotten before",
-		slow: "the ledger is read and the views are written anew: with millions of events that takes minutes, and goes on if you do not wait"})
+		slow: "the ledger is read and the views are written anew: half a million events took three minutes. It goes on if you do not wait."})
 }
