@@ -160,6 +160,8 @@ func (c *checker) notes(im *image, buckets map[string][]byte) {
 		im.bucket(buckets[name], func(p pair) bool {
 			if err := parseNote(name, p.key, p.value); err != nil {
 				c.report.damaged(err)
+			} else if p.bucket { // of which bbolt shows no value
+				c.report.damaged(fmt.Errorf("a note in %s says that it is a bucket", name))
 			} else if c.keys != nil && name == string(destroyedBucket) {
 				c.keys.noteGone([]uint64{binary.BigEndian.Uint64(p.key)})
 			}
