@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,13 +39,7 @@ func TestForgetOnDelete(t *testing.T) {
 	p.env = append(p.env, "LEDGER_FORGET_ON_DELETE=true")
 	p.start()
 	told("contact.deleted", "gone_later")
-	for _, contact := range []string{"gone_before", "gone_later"} {
-		p.until(20*time.Second, contact+" is forgotten", func() bool {
-			var lead struct{ Status, Email string }
-			status := p.get("/api/v1/leads/"+contact, &lead)
-			return status == http.StatusOK && lead.Status == "deleted" && lead.Email == ""
-		})
-	}
+	p.untilForgotten("gone_before", "gone_later")
 	if code := p.stop(); code != 0 {
 		t.Fatalf("serve ended with %d", code)
 	}
@@ -58,6 +54,24 @@ func TestForgetOnDelete(t *testing.T) {
 	if code, out := command(t, "verify", "--data", p.data); code != exitDone {
 		t.Errorf("verify: %d\n%s", code, out)
 	}
+}
+
+// untilForgotten returns once the service is done with the contacts: a lead says
+// that it is forgotten before its keys are destroyed, the mark goes after the views
+// are rewritten.
+func (p *process) untilForgotten(contacts ...string) {
+	p.t.Helper()
+	for _, contact := range contacts {
+		p.until(20*time.Second, contact+" is forgotten", func() bool {
+			var lead struct{ Status, Email string }
+			status := p.get("/api/v1/leads/"+contact, &lead)
+			return status == http.StatusOK && lead.Status == "deleted" && lead.Email == ""
+		})
+	}
+	p.until(20*time.Second, "the views are rewritten", func() bool {
+		_, err := os.Stat(filepath.Join(p.data, "forgetting"))
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // TestForgetManyDeleted: whoever deletes a hundred contacts at once has not the whole
@@ -99,11 +113,7 @@ func TestForgetManyDeleted(t *testing.T) {
 	before := generation()
 	told("contact.deleted", 2)
 	for c := range contacts {
-		p.until(20*time.Second, fmt.Sprintf("c%d is forgotten", c), func() bool {
-			var lead struct{ Status, Email string }
-			status := p.get(fmt.Sprint("/api/v1/leads/c", c), &lead)
-			return status == http.StatusOK && lead.Status == "deleted" && lead.Email == ""
-		})
+		p.untilForgotten(fmt.Sprint("c", c))
 	}
 	if rewritten := generation() - before; rewritten < 1 || rewritten > contacts/4 {
 		t.Errorf("the leads were rewritten %d times for %d contacts", rewritten, contacts)
@@ -143,9 +153,7 @@ func TestForgetDuplicate(t *testing.T) {
 		t.Fatalf("before: %+v, want it opted out", lead)
 	}
 	told(`{"type":"contact.deleted","data":{"contact_id":"merged"}}`)
-	p.until(20*time.Second, "the merged one is forgotten", func() bool {
-		return p.get("/api/v1/leads/merged", &lead) == http.StatusOK && lead.Status == "deleted" && lead.Email == ""
-	})
+	p.untilForgotten("merged")
 	for _, act := range []string{"after it", "after a rebuild"} {
 		if p.get("/api/v1/leads/stays", &lead); !lead.Out {
 			t.Errorf("%s: %+v, want it opted out still", act, lead)
