@@ -3,6 +3,7 @@ package projections
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,38 @@ func flush(path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// opening is the file in the folder that names the view which is being opened.
+const opening = ".opening"
+
+// noteOpening keeps f's name while it is opened: a damaged page can end the process
+// then, by a fault or by a panic in a goroutine of bbolt, which looks at all pages of
+// a view that was not closed. Without room for the note there is none.
+func noteOpening(dir string, f file) (done func()) {
+	path := filepath.Join(dir, opening)
+	_ = os.WriteFile(path, []byte(f.String()), 0o600)
+	return func() { _ = os.Remove(path) } // left behind, it has one view made anew
+}
+
+// discardOpening removes the view that an earlier process did not survive to open,
+// so that it ends one start and not each. It returns its name, or none.
+func discardOpening(dir string) (name string, err error) {
+	path := filepath.Join(dir, opening)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if f, ok := parseFile(string(b)); ok { // cut off, it names none
+		name = f.String()
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return name, os.Remove(path)
 }
 
 func discardAll(dir string) (int, error) {

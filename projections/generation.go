@@ -55,6 +55,7 @@ var errUnreadable = errors.New("unreadable view")
 // openGeneration opens f in dir, making it if it is not there. A file that is
 // not a view is errUnreadable.
 func openGeneration(dir string, f file, readOnly bool) (g *generation, err error) {
+	defer noteOpening(dir, f)()
 	defer func() {
 		// bbolt panics on a truncated file, and keeps its lock. The caller
 		// removes the file; a new one by that name has another lock.

@@ -43,8 +43,9 @@ type Runner struct {
 }
 
 // NewRunner opens the views in dir, which it makes. A view that cannot be read,
-// that a power cut may have torn, or whose cursor names an entry that the
-// ledger does not have is discarded, and Run makes it anew.
+// that a power cut may have torn, that an earlier process did not survive to open,
+// or whose cursor names an entry that the ledger does not have is discarded, and
+// Run makes it anew.
 func NewRunner(dir string, log ledger.Reader, o Options, ps ...Projection) (*Runner, error) {
 	r := &Runner{dir: dir, log: log, o: o.withDefaults(), ended: make(chan struct{})}
 	discarded, err := claim(dir)
@@ -53,6 +54,13 @@ func NewRunner(dir string, log ledger.Reader, o Options, ps ...Projection) (*Run
 	}
 	if discarded > 0 {
 		r.o.Logger.Warn("views discarded after an unclean stop of the machine", "files", discarded)
+	}
+	harmful, err := discardOpening(dir)
+	if err != nil {
+		return nil, fmt.Errorf("views in %s: %w", dir, err)
+	}
+	if harmful != "" {
+		r.o.Logger.Warn("view discarded: the process ended while it was opened", "file", harmful)
 	}
 	building := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	for _, p := range ps {

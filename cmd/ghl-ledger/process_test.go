@@ -81,12 +81,17 @@ func freeAddress(t testing.TB) string {
 // start runs the service and waits until it takes webhooks.
 func (p *process) start() {
 	p.t.Helper()
+	p.launch()
+	p.until(p.startTime, "ready", p.ready)
+}
+
+func (p *process) launch() {
+	p.t.Helper()
 	p.cmd = exec.Command("ghl-ledger", "serve")
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.dir, p.env, p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.until(p.startTime, "ready", p.ready)
 }
 
 // ready reports whether the service takes webhooks.
