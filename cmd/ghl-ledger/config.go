@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -116,6 +117,9 @@ func (c *Config) check() error {
 		bad("LEDGER_MAX_BODY is %v: %v is the most that can be kept whole", c.MaxBody, Size(handlers.MaxWebhook))
 	}
 	errs = append(errs, c.checkAddresses()...)
+	if _, err := c.trusted(); err != nil {
+		errs = append(errs, err)
+	}
 	errs = append(errs, c.checkSequences()...)
 	if c.RetryMax < 1 || c.RetryFactor < 1 || c.RetryInitial <= 0 {
 		bad("GHL_RETRY_MAX and GHL_RETRY_FACTOR must be 1 or more, GHL_RETRY_INITIAL over 0")
@@ -124,6 +128,22 @@ func (c *Config) check() error {
 		bad("LEDGER_BACKUP_EVERY without LEDGER_BACKUP_DIR: say where backups go")
 	}
 	return errors.Join(errs...)
+}
+
+// trusted parses the proxies whose X-Forwarded-For is believed.
+func (c *Config) trusted() (list []netip.Prefix, err error) {
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(text)
+			if aerr != nil {
+				return nil, fmt.Errorf("LEDGER_TRUSTED_PROXIES %q: want an address or a network like 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 func (c *Config) checkAddresses() (errs []error) {

@@ -52,7 +52,7 @@ func (d doors) Close() error {
 
 // serve answers until ctx ends or a worker has failed, then drains.
 func (s *service) serve(ctx, working context.Context, d doors) error {
-	trusted, err := s.trusted()
+	trusted, err := s.cfg.trusted()
 	if err != nil {
 		return err
 	}
@@ -99,19 +99,4 @@ func (s *service) drain(ctx context.Context, open []*door) {
 		})
 	}
 	ends.Wait()
-}
-
-func (s *service) trusted() (list []netip.Prefix, err error) {
-	for _, text := range s.cfg.TrustedProxies {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, aerr := netip.ParseAddr(text)
-			if aerr != nil {
-				return nil, fmt.Errorf("LEDGER_TRUSTED_PROXIES %q: want an address or a network like 10.0.0.0/8", text)
-			}
-			p = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		list = append(list, p)
-	}
-	return list, nil
 }

@@ -11,13 +11,14 @@ import (
 )
 
 // serve's own exit codes: what the storage did to end it. A supervisor should
-// start it again, however often, on 70 and 72; the others wait for a person.
+// start it again, however often, on 70, 72 and 75; the others wait for a person.
 const (
 	exitStorageDoubt = 70 // a write or flush failed: nothing was answered, the next start reads from the disk
 	exitCorrupt      = 71 // the ledger is damaged where the start looks: see `ghl-ledger verify`, restore a backup
 	exitLocked       = 72 // another process has the ledger open
 	exitNewer        = 73 // a newer release wrote the ledger: put that one back
 	exitMode         = 74 // others may read the ledger's files
+	exitFailed       = 75 // it could not go on, for no reason named above (EX_TEMPFAIL of sysexits.h)
 )
 
 // serveExitCodes is what serve --help says of them.
@@ -32,7 +33,10 @@ const serveExitCodes = `Exit codes:
       webhooks with 429, and /readyz, the log and an alert name the entry
   72  another process has this data directory open
   73  a newer release wrote this ledger; this one has changed nothing: put the newer one back
-  74  other users may read the ledger's files, which are named: chmod 600`
+  74  other users may read the ledger's files, which are named: chmod 600
+  75  it could not go on, for the reason in the last line: start again
+A fault of the program itself, or a watchdog, ends it by SIGABRT, with what every thread did in the log:
+start again, and tell us`
 
 // codedError ends serve with a code of its own.
 type codedError struct {
@@ -61,13 +65,28 @@ func storageError(dir string, err error) error {
 		return codedError{exitStorageDoubt, fmt.Errorf("%s: %w", dir, err)}
 	case diskFailed(err):
 		return coded(exitStorageDoubt, "look at the disk of "+dir)
+	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN):
+		return coded(exitFailed, "the machine, or a limit of the service, has no more of it for now")
 	}
 	return err
+}
+
+// endError is storageError of a service that was up: its configuration was good,
+// so what ends it is never 2, on which nobody starts it again.
+func endError(dir string, err error) error {
+	err = storageError(dir, err)
+	if _, ok := errors.AsType[codedError](err); ok || err == nil {
+		return err
+	}
+	return codedError{exitFailed, err}
 }
 
 // diskFailed says whether a disk that is full, broken or read-only is the
 // trouble, which may be over at the next start.
 func diskFailed(err error) bool {
-	return slices.ContainsFunc([]error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS},
-		func(errno error) bool { return errors.Is(err, errno) })
+	return isAny(err, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS)
+}
+
+func isAny(err error, errnos ...syscall.Errno) bool {
+	return slices.ContainsFunc(errnos, func(errno syscall.Errno) bool { return errors.Is(err, errno) })
 }

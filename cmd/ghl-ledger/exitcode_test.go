@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,7 @@ func TestStorageErrors(t *testing.T) {
 		{disk(syscall.ENOSPC), exitStorageDoubt, "no space left on device: look at the disk of data"},
 		{disk(syscall.EROFS), exitStorageDoubt, "read-only file system: look at the disk of data"},
 		{disk(syscall.EIO), exitStorageDoubt, "input/output error: look at the disk of data"},
+		{disk(syscall.EMFILE), exitFailed, "too many open files"},
 		{disk(syscall.EACCES), exitUsage, "permission denied"},
 		{errors.New("bind: address in use"), exitUsage, "address in use"},
 	} {
@@ -43,6 +45,58 @@ func TestStorageErrors(t *testing.T) {
 			t.Errorf("serve --help does not list %d", tt.code)
 		}
 	}
+}
+
+// TestEndErrors: nothing that ends a service which was up has the code of a bad
+// configuration, on which it would not be started again.
+func TestEndErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		code int
+	}{
+		{nil, exitDone},
+		{errors.New("a worker could not go on"), exitFailed},
+		{ledger.ErrCorrupt, exitCorrupt},
+		{ledger.ErrDoubt, exitStorageDoubt},
+		{fs.ErrPermission, exitFailed},
+	} {
+		if code := complain(io.Discard, endError("data", tt.err)); code != tt.code {
+			t.Errorf("%v: exit %d, want %d", tt.err, code, tt.code)
+		}
+	}
+}
+
+// TestWatchdog: a watchdog's SIGABRT ends the service as a signal does, not with
+// Go's 2, and without a core.
+func TestWatchdog(t *testing.T) {
+	p := newProcess(t, nil)
+	p.start()
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+		t.Errorf("a core may be dumped:\n%s", limits)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Wait()
+	if state := p.cmd.ProcessState; !aborted(state) {
+		t.Errorf("ended by %v, want SIGABRT", state)
+	}
+	unit, err := os.ReadFile("deploy/ghl-ledger.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("\nRestartPreventExitStatus=%d %d %d %d\n", exitUsage, exitCorrupt, exitNewer, exitMode); !strings.Contains(string(unit), want) {
+		t.Errorf("the unit has no %q", want)
+	}
+}
+
+func aborted(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGABRT
 }
 
 // TestServeWithoutViews has a service that cannot open its views: it says so,

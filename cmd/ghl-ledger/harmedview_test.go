@@ -9,7 +9,8 @@ import (
 )
 
 // TestHarmedView: a view's file that was not closed and has a damaged page ends one
-// start at most: the next makes that view anew.
+// start at most, in a way that has a supervisor start again: the next makes that view
+// anew.
 func TestHarmedView(t *testing.T) {
 	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off"})
 	p.start()
@@ -38,8 +39,10 @@ func TestHarmedView(t *testing.T) {
 		if err := os.WriteFile(views[0], harmed, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if !p.survives() {
+		if state := p.trial(); aborted(state) {
 			ended++
+		} else if state.Exited() {
+			t.Errorf("page %d: the start ended with %v", page, state)
 		}
 		p.start()
 		p.until(p.waitTime, "caught up", p.caughtUp)
@@ -54,28 +57,30 @@ func TestHarmedView(t *testing.T) {
 	}
 }
 
-// survives starts the service, waits until it is ready or has ended, ends it as
-// kill does and says which it was.
-func (p *process) survives() bool {
+// trial starts the service, waits until it is ready or has ended, and ends it as
+// kill does. It returns how it ended.
+func (p *process) trial() *os.ProcessState {
 	p.t.Helper()
-	ended := make(chan struct{})
 	p.launch()
+	cmd, ended := p.cmd, make(chan struct{})
+	p.cmd = nil // waited for here
 	go func() {
-		_ = p.cmd.Wait()
+		_ = cmd.Wait()
 		close(ended)
 	}()
-	ready := false
+	defer func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	}()
 	p.until(p.startTime, "ready or ended", func() bool {
 		select {
 		case <-ended:
 			return true
 		default:
-			ready = p.ready()
-			return ready
+			return p.ready()
 		}
 	})
-	_ = p.cmd.Process.Kill()
+	_ = cmd.Process.Kill()
 	<-ended
-	p.cmd = nil
-	return ready
+	return cmd.ProcessState
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
 )
 
 type serveCmd struct {
@@ -32,6 +35,9 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	if err := crashLoudly(); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
 	s, err := openService(c.Config, log, alerts, leave(log, alerts))
 	if err != nil {
 		alerts.lastOf(err)
@@ -45,7 +51,15 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	defer stop()
 	log.Info("serving", "webhooks", d.public.Addr().String(), "admin", d.admin.Addr().String(), "data", c.DataDir, "effects", c.Effects)
 	err = supervised(ctx, log, s.alive, func() error { return s.run(ctx, d) })
-	return storageError(c.DataDir, err)
+	return endError(c.DataDir, err)
+}
+
+// crashLoudly has a panic nobody recovers, and a watchdog, end the process by SIGABRT:
+// Go's own exit code for both is 2, which means a bad configuration here, and that
+// nobody is to start it again. No core is dumped: it would hold keys and personal data.
+func crashLoudly() error {
+	debug.SetTraceback("crash")
+	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
 
 // leave ends the process at once when the storage is in doubt: whoever waits
