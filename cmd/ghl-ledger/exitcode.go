@@ -27,10 +27,11 @@ const serveExitCodes = `Exit codes:
   2   bad configuration, or could not listen
   70  the storage failed: a write or flush, and nothing was answered after it; or at the start the disk is full,
       read-only or cannot be read. Start again, until it can: the ledger is read from the disk
-  71  the ledger is damaged where a start looks (its files, its head, the newest entries) and was not served:
-      look with ghl-ledger verify --data DIR, and restore a backup. Damage further back is found when it is
-      read, by a view, an export, verify or a backup: then the service stays, serves what is sound, answers
-      webhooks with 429, and /readyz, the log and an alert name the entry
+  71  the ledger is damaged where a start looks (its files, its head, the newest entries; after a crash every
+      page of ledger.db, which may take a second start to say so) and was not served: look with ghl-ledger
+      verify --data DIR, and restore a backup. Damage further back is found when it is read, by a view, an
+      export, verify or a backup: then the service stays, serves what is sound, answers webhooks with 429,
+      and /readyz, the log and an alert name the entry
   72  another process has this data directory open
   73  a newer release wrote this ledger; this one has changed nothing: put the newer one back
   74  other users may read the ledger's files, which are named: chmod 600

@@ -18,6 +18,8 @@ const (
 	headName  = "ledger.head"  // the head witness
 	indexName = "ledger.index" // where the entry with a key is; may be deleted
 	tempExt   = ".new"         // a file being made, until it is whole
+
+	openingName = "ledger.opening" // there while the file of entries is opened
 )
 
 // lockDir makes dir if it is not there, closes it to others and locks it. The

@@ -1,6 +1,7 @@
 package boltlog
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -62,14 +63,7 @@ func (l *Log) open() (err error) {
 	if l.keys, err = openKeys(l.path(keysName), os.O_RDWR); err != nil {
 		return err
 	}
-	if err := l.checkLength(); err != nil {
-		return err
-	}
-	err = readingAhead(l.path(logName), func() (err error) {
-		l.db, err = openBolt(l.path(logName))
-		return err
-	})
-	if err != nil {
+	if err := l.openFile(); err != nil {
 		return err
 	}
 	if err := l.loadHead(); err != nil {
@@ -84,9 +78,34 @@ func (l *Log) open() (err error) {
 	return l.loadIndex()
 }
 
-// checkLength refuses a file that was cut off. bbolt would take what is left of its
-// last page for all of it, zeros included, and may go round in it for ever.
-func (l *Log) checkLength() error {
+// openFile opens the file of entries. bbolt looks at every page of one that was not
+// closed, in a goroutine, where its panic over a damaged one ends the process: so a
+// note stands beside the file meanwhile, and the start that finds one looks first.
+func (l *Log) openFile() error {
+	note := l.path(openingName)
+	ended, err := exists(note)
+	if err != nil {
+		return err
+	}
+	if ended {
+		l.o.Logger.Warn("the last start ended while it opened the ledger: every page of it is looked at first", "file", logName)
+	}
+	if err := l.checkFile(ended); err != nil {
+		return err // the note stays
+	}
+	_ = os.WriteFile(note, nil, 0o600) // without room for it there is none
+	err = readingAhead(l.path(logName), func() (err error) {
+		l.db, err = openBolt(l.path(logName))
+		return err
+	})
+	_ = os.Remove(note) // left behind, it has one start look
+	return err
+}
+
+// checkFile refuses a file that was cut off: bbolt would take what is left of its
+// last page for all of it, zeros included, and may go round in it for ever. With
+// pages it refuses one with a page in the tree that is damaged, too.
+func (l *Log) checkFile(pages bool) error {
 	f, err := os.Open(l.path(logName))
 	if err != nil {
 		return err
@@ -96,16 +115,24 @@ func (l *Log) checkLength() error {
 	if err != nil {
 		return err
 	}
-	var cut error
-	_, err = openImage(f, info.Size(), func(fault error) {
-		if errors.Is(fault, errCutOff) {
-			cut = fmt.Errorf("%w: %s: %w", ledger.ErrCorrupt, f.Name(), fault)
+	var first error
+	fault := func(err error) { first = cmp.Or(first, err) }
+	im, err := openImage(&readAhead{file: f}, info.Size(), func(err error) {
+		if errors.Is(err, errCutOff) { // of a meta page that a power cut tore there is another
+			fault(err)
 		}
 	})
 	if errors.Is(err, errNoMeta) {
 		return nil // bbolt refuses it, or fills an empty one, which then has no entries
 	}
-	return errors.Join(err, cut)
+	if err == nil && pages {
+		im.fault = fault
+		im.check()
+	}
+	if first != nil {
+		first = fmt.Errorf("%w: %s: %w", ledger.ErrCorrupt, f.Name(), first)
+	}
+	return errors.Join(err, first)
 }
 
 // abandon closes what a failed open left open.

@@ -264,6 +264,19 @@ func (im *image) buckets() map[string][]byte {
 	return found
 }
 
+// check reads every page of every bucket, none of which has buckets in it.
+func (im *image) check() {
+	for name, value := range im.buckets() {
+		im.bucket(value, func(p pair) bool {
+			if p.bucket {
+				im.fault(fmt.Errorf("something in %s says that it is a bucket", name))
+			}
+			return true
+		})
+	}
+	im.freeList()
+}
+
 // freeList checks the list of free pages, after all buckets were walked: a page
 // that is in use and on the list would be overwritten by a later commit.
 func (im *image) freeList() {
