@@ -54,24 +54,25 @@ const marker = ".written-by-boot"
 // a dead process survives (the kernel still has the pages) and a dead kernel
 // does not: bbolt's own check would pass a file of which half the pages reached
 // the disk. So views that another boot left unfinished are discarded, and made
-// anew from the ledger. It returns how many files that were.
-func claim(dir string) (discarded int, err error) {
+// anew from the ledger. It returns how many files that were, and whether a process of
+// this boot left some.
+func claim(dir string) (discarded int, left bool, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	boot := bootID()
-	left, err := os.ReadFile(filepath.Join(dir, marker))
+	by, err := os.ReadFile(filepath.Join(dir, marker))
 	switch {
-	case err == nil && boot != "" && string(left) == boot:
-		return 0, nil
+	case err == nil && boot != "" && string(by) == boot:
+		return 0, true, nil
 	case err == nil:
 		if discarded, err = discardAll(dir); err != nil {
-			return discarded, err
+			return discarded, false, err
 		}
 	case !os.IsNotExist(err):
-		return 0, err
+		return 0, false, err
 	}
-	return discarded, writeMarker(dir, boot)
+	return discarded, false, writeMarker(dir, boot)
 }
 
 // release has every view in dir, which are all closed, on the disk, and says

@@ -1,12 +1,14 @@
 package projections
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -131,6 +133,40 @@ func (g *generation) load(tx *bbolt.Tx) error {
 		g.parked.Store(int64(parked.Stats().KeyN))
 	}
 	return nil
+}
+
+// readAll reads all of a view. What bbolt or a reader would find damaged later, where
+// a panic ends the process, is errUnreadable here.
+func (g *generation) readAll() (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %s: %v", errUnreadable, g.file, p)
+		}
+	}()
+	return g.db.View(func(tx *bbolt.Tx) error {
+		defer unmap(tx)
+		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error { return readBucket(b) })
+	})
+}
+
+// readBucket reads a bucket, whose keys must be in order, and those in it.
+func readBucket(b *bbolt.Bucket) error {
+	var last []byte
+	n := 0
+	return b.ForEach(func(key, value []byte) error {
+		if last != nil && bytes.Compare(last, key) >= 0 {
+			return fmt.Errorf("%w: a key is out of order", errUnreadable)
+		}
+		last = append(last[:0], key...)
+		if n++; n%4096 == 0 {
+			unmap(b.Tx())
+		}
+		if value != nil {
+			return nil
+		}
+		return readBucket(b.Bucket(key))
+	})
 }
 
 // unmap gives back the pages that were read; see unmap.

@@ -10,8 +10,9 @@ import (
 
 // openView finds p's files in dir and decides which one serves: the newest that
 // is complete and of this version; else the newest complete of another version,
-// read-only and stale, while this version's is built; else a new, empty one.
-func openView(dir string, log ledger.Reader, o Options, p Projection, slot chan struct{}) (*view, error) {
+// read-only and stale, while this version's is built; else a new, empty one. With
+// doubt, all of a file is read before it is used.
+func openView(dir string, log ledger.Reader, o Options, p Projection, slot chan struct{}, doubt bool) (*view, error) {
 	v := &view{p: p, dir: dir, log: log, o: o, slot: slot}
 	files, err := filesOf(dir, p.Name())
 	if err != nil {
@@ -21,7 +22,7 @@ func openView(dir string, log ledger.Reader, o Options, p Projection, slot chan 
 		v.last = files[0].generation
 	}
 	for _, f := range files {
-		if err := v.adopt(f); err != nil {
+		if err := v.adopt(f, doubt); err != nil {
 			return nil, errors.Join(err, v.closeAll())
 		}
 	}
@@ -32,10 +33,10 @@ func openView(dir string, log ledger.Reader, o Options, p Projection, slot chan 
 }
 
 // adopt finds a use for f, or removes it. Files come newest first.
-func (v *view) adopt(f file) error {
+func (v *view) adopt(f file, doubt bool) error {
 	g, err := openGeneration(v.dir, f, true)
 	if err == nil {
-		err = errors.Join(v.check(g), g.close())
+		err = errors.Join(v.look(g, doubt), g.close())
 	}
 	if err == nil {
 		err = v.use(f, g)
@@ -72,6 +73,16 @@ func (v *view) use(f file, g *generation) error {
 }
 
 func (g *generation) isOwn() bool { return g != nil && !g.readOnly }
+
+// look says errUnreadable of a view that is damaged or not of this ledger.
+func (v *view) look(g *generation, doubt bool) error {
+	if doubt {
+		if err := g.readAll(); err != nil {
+			return err
+		}
+	}
+	return v.check(g)
+}
 
 // check says errUnreadable of a view whose newest entry this ledger does not
 // have: it was folded from another one, or from one that was since restored.

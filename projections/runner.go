@@ -48,7 +48,7 @@ type Runner struct {
 // Run makes it anew.
 func NewRunner(dir string, log ledger.Reader, o Options, ps ...Projection) (*Runner, error) {
 	r := &Runner{dir: dir, log: log, o: o.withDefaults(), ended: make(chan struct{})}
-	discarded, err := claim(dir)
+	discarded, left, err := claim(dir)
 	if err != nil {
 		return nil, fmt.Errorf("views in %s: %w", dir, err)
 	}
@@ -64,7 +64,7 @@ func NewRunner(dir string, log ledger.Reader, o Options, ps ...Projection) (*Run
 	}
 	building := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	for _, p := range ps {
-		v, err := openView(r.dir, r.log, r.o, p, building)
+		v, err := openView(r.dir, r.log, r.o, p, building, left)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("projection %s: %w", p.Name(), err), r.Close())
 		}

@@ -279,9 +279,8 @@ func TestDiscards(t *testing.T) {
 	}
 }
 
-// TestZeroedView: a page of zeros in the file of a view that was closed, whichever it
-// is, ends no start. One that was not has no list of free pages, and bbolt reads all
-// of them.
+// TestZeroedView: a page of zeros in the file of a small view that was closed,
+// whichever it is, ends no start.
 func TestZeroedView(t *testing.T) {
 	harmedViews(t, func(whole []byte, try func(what string, harmed []byte) (kept bool)) {
 		for page := range len(whole) / 4096 {

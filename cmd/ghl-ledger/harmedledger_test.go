@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,26 +13,14 @@ import (
 // with a word, the code of one, and by the second start at the latest: bbolt ends
 // the first from where nothing recovers.
 func TestHarmedLedger(t *testing.T) {
-	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off"})
-	p.start()
-	for i := range 50 {
-		if got, err := p.deliver(created(i)); err != nil || got.HTTP != http.StatusOK {
-			t.Fatalf("delivery %d: %d %v", i, got.HTTP, err)
-		}
-	}
-	p.until(p.waitTime, "caught up", p.caughtUp)
+	p := someLeads(t, 50)
 	p.kill()
 	file := filepath.Join(p.data, "ledger.db")
 	before := p.keepLedger()
-	const pageSize, header = 4096, 16
 	ended := 0
 	for _, page := range []int{2, 3, 5, 9, 13} {
 		p.putLedger(before)
-		harmed := bytes.Clone(before[file])
-		for i := header; i < pageSize; i++ {
-			harmed[page*pageSize+i] ^= 0xff
-		}
-		if err := os.WriteFile(file, harmed, 0o600); err != nil {
+		if err := os.WriteFile(file, harmPage(before[file], page), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		state := p.trial()
