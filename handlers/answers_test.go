@@ -57,19 +57,20 @@ func TestCopies(t *testing.T) {
 // forgetter notes whom it is told to forget.
 type forgetter struct{ forgotten []string }
 
-func (*forgetter) Prepare() error { return nil }
-
-func (f *forgetter) Forget(_ context.Context, leads ...projections.Lead) error {
+func (f *forgetter) Forget(ctx context.Context, say func(context.Context) error, leads ...projections.Lead) error {
+	if err := say(ctx); err != nil {
+		return err
+	}
 	for _, l := range leads {
 		f.forgotten = append(f.forgotten, l.ContactID)
 	}
 	return nil
 }
 
-func (f *forgetter) Readmit(_ context.Context, contact string) (was bool, err error) {
+func (f *forgetter) Readmit(ctx context.Context, contact string, say func(context.Context, bool) error) error {
 	n := len(f.forgotten)
 	f.forgotten = slices.DeleteFunc(f.forgotten, func(c string) bool { return c == contact })
-	return len(f.forgotten) < n, nil
+	return say(ctx, len(f.forgotten) < n)
 }
 
 // TestForget: the entry that says so is there, and the data is asked to go.
@@ -125,8 +126,37 @@ func TestForgetReadmitted(t *testing.T) {
 		t.Errorf("opt-out: %d %s", got.status, got.text)
 	}
 	d.synced("opt-out")
+	if got := d.get("/api/v1/leads/contact_1"); got.status != 404 {
+		t.Errorf("after the opt-out: %d %s, want no lead: it has done nothing yet", got.status, got.text)
+	}
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(renamed).at("data.event_id").(string))
 	if got := d.get("/api/v1/leads/contact_1"); got.at("opted_out") != true {
-		t.Errorf("after the opt-out: %d %s", got.status, got.text)
+		t.Errorf("after the next event: %d %s", got.status, got.text)
+	}
+}
+
+// TestReadmitOptedOut: whoever readmits a contact can say that it is not to be written
+// to, and nothing comes between the two. Of one that is forgotten, that cannot be said.
+func TestReadmitOptedOut(t *testing.T) {
+	f := &forgetter{}
+	d := openWithViews(t, func(deps *handlers.Deps) { deps.Forget = f })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	d.post("/api/v1/leads/contact_1/forget", `{"reason":"asked us to"}`)
+	d.synced("forget")
+	for _, act := range []string{"opt-out", "opt-in"} {
+		if got := d.post("/api/v1/leads/contact_1/"+act, "{}"); got.status != 409 || !strings.Contains(got.text, "readmit it first") {
+			t.Errorf("%s of one that is forgotten: %d %s", act, got.status, got.text)
+		}
+	}
+	if got := d.post("/api/v1/leads/contact_1/readmit", `{"reason":"signed up again","opt_out":true}`); got.status != 200 {
+		t.Errorf("readmit: %d %s", got.status, got.text)
+	}
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(renamed).at("data.event_id").(string))
+	if got := d.get("/api/v1/leads/contact_1"); got.at("opted_out") != true {
+		t.Errorf("after the next event: %d %s", got.status, got.text)
+	}
+	if kinds := strings.Join(d.kinds(), " "); !strings.Contains(kinds, "audit.leads.readmit audit.leads.opt_out") {
+		t.Errorf("the ledger has %s", kinds)
 	}
 }
 

@@ -175,4 +175,6 @@ func (r reply) at(path string) any {
 	return v
 }
 
+const renamed = `{"type":"contact.updated","timestamp":"2026-01-11T15:30:00Z","data":{"contact_id":"contact_1","updated_fields":{"first_name":"Jon"}}}`
+
 const created = `{"type":"contact.created","timestamp":"2026-01-10T15:30:00Z","data":{"contact_id":"contact_1","first_name":"John","email":"john@example.com"}}`

@@ -115,15 +115,15 @@ type Raised struct {
 	Last     time.Time `json:"last_at"`
 }
 
-// Forgetter destroys one contact's personal data everywhere. The entry that
-// says so is in the ledger already.
+// Forgetter destroys contacts' personal data everywhere.
 type Forgetter interface {
-	// Prepare notes, durably, that a contact is about to be forgotten.
-	Prepare() error
-	// Forget returns when nothing of it is left.
-	Forget(ctx context.Context, leads ...projections.Lead) error
-	// Readmit has what comes about a contact kept again, and says whether it was not.
-	Readmit(ctx context.Context, contact string) (was bool, err error)
+	// Forget has say append the entries that ask for it, so that a restart finishes
+	// what is cut off, and returns when nothing is left of the leads.
+	Forget(ctx context.Context, say func(context.Context) error, leads ...projections.Lead) error
+	// Readmit has what comes about a contact kept again, once all that was asked for
+	// before is destroyed. Then say, which is told whether it was forgotten, appends
+	// the entry that says so.
+	Readmit(ctx context.Context, contact string, say func(ctx context.Context, was bool) error) error
 }
 
 // Health is how the webhooks of the last hour fared.

@@ -232,7 +232,14 @@ func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out b
 	if err != nil {
 		return nil, err
 	}
-	id, err := a.onLead(r, lead, kind, nil)
+	if lead.Forgotten { // the word would be forgotten, too
+		return nil, fmt.Errorf("%w: %s is forgotten, and nothing is sent to it: readmit it first, with the opt-out if it is to hold", ErrState, contact)
+	}
+	var in reasoned
+	if err := input(r, &in); err != nil {
+		return nil, err
+	}
+	id, err := a.onLead(r, lead, kind, in.Reason, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -258,12 +265,8 @@ func (a *api) stillOut(ctx context.Context, contact string) bool {
 
 // onLead records an act on a lead and returns its entry's id. What the planner
 // does next obeys it: it reads a lead only once the view includes what came before.
-func (a *api) onLead(r *http.Request, lead projections.Lead, kind string, details map[string]any) (string, error) {
-	var in reasoned
-	if err := input(r, &in); err != nil {
-		return "", err
-	}
-	id, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, Details: details, subject: lead.ContactID, location: lead.LocationID})
+func (a *api) onLead(r *http.Request, lead projections.Lead, kind, reason string, details map[string]any) (string, error) {
+	id, err := a.record(r, deed{Act: kind[len(auditKind):], Reason: reason, Details: details, subject: lead.ContactID, location: lead.LocationID})
 	return ledger.FormatID(id), err
 }
 
@@ -275,8 +278,7 @@ type forgottenAnswer struct {
 	AuditID   string `json:"audit_id"`
 }
 
-// forget destroys a contact's personal data. The entry that says so comes
-// first, so that a restart finishes what was cut off.
+// forget destroys a contact's personal data.
 func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if a.Forget == nil {
 		return nil, &notConfigured
@@ -285,15 +287,17 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Forget.Prepare(); err != nil {
-		return nil, fmt.Errorf("forget: %w", err)
-	}
-	people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
-	id, err := a.onLead(r, lead, projections.KindForgotten, people)
-	if err != nil {
+	var in reasoned
+	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	if err := a.Forget.Forget(context.WithoutCancel(r.Context()), lead); err != nil {
+	people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
+	var id string
+	err = a.Forget.Forget(context.WithoutCancel(r.Context()), func(ctx context.Context) (err error) {
+		id, err = a.onLead(r.WithContext(ctx), lead, projections.KindForgotten, in.Reason, people)
+		return err
+	}, lead)
+	if err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
 	return forgottenAnswer{lead.ContactID, true, lead.Forgotten, id}, nil
@@ -304,6 +308,12 @@ type readmittedAnswer struct {
 	Contact string `json:"contact_id"`
 	Already bool   `json:"already,omitempty"` // it was so before
 	AuditID string `json:"audit_id"`
+}
+
+// readmission is the input of readmit.
+type readmission struct {
+	Reason string `json:"reason"`
+	OptOut bool   `json:"opt_out,omitempty"` // it is not written to: what it said before is destroyed
 }
 
 // readmit has what comes about a forgotten contact kept again. The entry that says
@@ -319,19 +329,49 @@ func (a *api) readmit(r *http.Request, p httprouter.Params) (any, error) {
 	if missing != nil && !errors.Is(missing, &notFound) {
 		return nil, missing
 	}
-	var in reasoned
+	var in readmission
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	was, err := a.Forget.Readmit(context.WithoutCancel(r.Context()), contact)
+	answer := readmittedAnswer{Contact: contact}
+	err := a.Forget.Readmit(context.WithoutCancel(r.Context()), contact, func(ctx context.Context, was bool) error {
+		if !was && missing != nil {
+			return missing
+		}
+		drafts, err := a.readmitted(r, lead.LocationID, contact, in)
+		if err != nil {
+			return err
+		}
+		got, err := a.appendAll(ctx, drafts...)
+		if err != nil {
+			return err
+		}
+		answer.Already, answer.AuditID = !was && !lead.Forgotten, ledger.FormatID(got[0].Entry.ID)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("readmit: %w", err)
 	}
-	if !was && missing != nil {
-		return nil, missing
+	return answer, nil
+}
+
+// readmitted are the entries of a readmission: with an opt-out nothing comes between.
+func (a *api) readmitted(r *http.Request, location, contact string, in readmission) (drafts []ledger.Draft, err error) {
+	kinds := []string{projections.KindReadmitted}
+	if in.OptOut {
+		kinds = append(kinds, projections.KindOptOut)
 	}
-	id, err := a.record(r, deed{Act: projections.KindReadmitted[len(auditKind):], Reason: in.Reason, subject: contact, location: lead.LocationID})
-	return readmittedAnswer{contact, !was && !lead.Forgotten, ledger.FormatID(id)}, err
+	for i, kind := range kinds {
+		draft, err := a.deedDraft(r, deed{Act: kind[len(auditKind):], Reason: in.Reason, subject: contact, location: location})
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			draft.Key += ":" + kind
+		}
+		drafts = append(drafts, draft)
+	}
+	return drafts, nil
 }
 
 // PeopleOf returns the addresses by which bodies about the lead that bear no

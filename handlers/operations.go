@@ -29,7 +29,7 @@ var operations = map[string]operation{
 	"GET /api/v1/leads/:contact_id/timeline": {about: "What happened with a contact.", query: "after limit wait", answers: list[projections.Moment]{}},
 	"GET /api/v1/leads/:contact_id/scores":   {about: "A lead's scores and what moved them, oldest first.", query: "after limit", answers: list[scoreView]{}},
 	"POST /api/v1/leads/:contact_id/forget":  {about: "Destroy a contact's personal data everywhere.", body: reasoned{}, answers: forgottenAnswer{}},
-	"POST /api/v1/leads/:contact_id/readmit": {about: "Keep again what comes about a forgotten contact.", body: reasoned{}, answers: readmittedAnswer{}},
+	"POST /api/v1/leads/:contact_id/readmit": {about: "Keep again what comes about a forgotten contact, with opt_out without writing to it.", body: readmission{}, answers: readmittedAnswer{}},
 	"POST /api/v1/leads/:contact_id/opt-out": {about: "Write to a contact no more.", body: reasoned{}, answers: optAnswer{}},
 	"POST /api/v1/leads/:contact_id/opt-in":  {about: "Write to a contact again.", body: reasoned{}, answers: optAnswer{}},
 

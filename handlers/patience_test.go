@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,13 +41,14 @@ func TestPatientVerify(t *testing.T) {
 // slowForgetter has as much to do.
 type slowForgetter struct{}
 
-func (slowForgetter) Prepare() error { return nil }
-
-func (slowForgetter) Readmit(context.Context, string) (bool, error) { return false, nil }
-
-func (slowForgetter) Forget(context.Context, ...projections.Lead) error {
+func (slowForgetter) Forget(ctx context.Context, say func(context.Context) error, _ ...projections.Lead) error {
 	time.Sleep(300 * time.Millisecond) // as above
-	return nil
+	return say(ctx)
+}
+
+func (slowForgetter) Readmit(ctx context.Context, _ string, say func(context.Context, bool) error) error {
+	time.Sleep(300 * time.Millisecond) // as above
+	return errors.Join(ctx.Err(), say(ctx, true))
 }
 
 // TestPatientForget has a contact take as long to forget.
@@ -57,6 +59,76 @@ func TestPatientForget(t *testing.T) {
 	var answer struct{ Forgotten bool }
 	if hurried(t, deps, "POST", "/api/v1/leads/contact_1/forget", &answer); !answer.Forgotten {
 		t.Errorf("%+v, want it forgotten", answer)
+	}
+}
+
+// TestPatientReadmit has others to forget before it.
+func TestPatientReadmit(t *testing.T) {
+	var deps handlers.Deps
+	d := openWithViews(t, func(d *handlers.Deps) { d.Forget = slowForgetter{}; deps = *d })
+	d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+	var answer struct {
+		AuditID string `json:"audit_id"`
+	}
+	if hurried(t, deps, "POST", "/api/v1/leads/contact_1/readmit", &answer); answer.AuditID == "" {
+		t.Errorf("%+v, want it readmitted", answer)
+	}
+}
+
+// heldForgetter goes on when it is told to.
+type heldForgetter struct {
+	begun, goOn chan struct{}
+	done        chan error
+}
+
+func (f heldForgetter) Forget(ctx context.Context, say func(context.Context) error, _ ...projections.Lead) error {
+	close(f.begun)
+	<-f.goOn
+	err := errors.Join(ctx.Err(), say(ctx))
+	f.done <- err
+	return err
+}
+
+func (f heldForgetter) Readmit(ctx context.Context, _ string, say func(context.Context, bool) error) error {
+	return f.Forget(ctx, func(ctx context.Context) error { return say(ctx, true) })
+}
+
+// TestLeftForget: what was asked for goes on if whoever asked does not wait.
+func TestLeftForget(t *testing.T) {
+	for _, act := range []string{"forget", "readmit"} {
+		f := heldForgetter{make(chan struct{}), make(chan struct{}), make(chan error, 1)}
+		var deps handlers.Deps
+		d := openWithViews(t, func(d *handlers.Deps) { d.Forget = f; deps = *d })
+		d.get("/api/v1/leads/contact_1?wait=" + d.signed(created).at("data.event_id").(string))
+		ctx, leave := context.WithCancel(t.Context())
+		gone := make(chan struct{})
+		served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			context.AfterFunc(r.Context(), func() { close(gone) })
+			handlers.Admin(deps).ServeHTTP(w, r)
+		}))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, served.URL+"/api/v1/leads/contact_1/"+act, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+adminToken)
+		req.Header.Set("Content-Type", "application/json")
+		go func() {
+			<-f.begun
+			leave()
+		}()
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+			t.Errorf("%s: an answer before it was done: %s", act, resp.Status)
+		}
+		<-gone
+		close(f.goOn)
+		if err := <-f.done; err != nil {
+			t.Errorf("%s: %v", act, err)
+		}
+		served.Close()
+		if kinds := d.kinds(); !slices.Contains(kinds, "audit.leads."+act) {
+			t.Errorf("%s: the ledger has %v", act, kinds)
+		}
 	}
 }
 

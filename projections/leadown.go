@@ -47,11 +47,9 @@ func (f *leadFold) foldAbout() (text string, err error) {
 		return f.foldReceipt()
 	case KindOptOut:
 		f.row.OptedOut.raise(f.s)
-		f.row.First.lower(f.s)
 		return "Opted out by hand", nil
 	case KindOptIn:
 		f.row.OptedIn.raise(f.s)
-		f.row.First.lower(f.s)
 		return "Opted in again by hand", nil
 	case KindReadmitted:
 		f.row.Forgotten = false

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -55,20 +57,48 @@ func (l *life) append(kind, contact, body string, n int) {
 	}
 }
 
-// ask is what the API does before it destroys.
+// errCut stands for whatever ends an erasure early.
+var errCut = errors.New("cut off")
+
+// ask has an erasure cut off after it was asked for.
 func (l *life) ask(contact string) {
 	l.t.Helper()
-	if err := l.forgetting.Prepare(); err != nil {
+	err := l.forgetting.Forget(l.t.Context(), func(context.Context) error {
+		l.append(projections.KindForgotten, contact, `{"details":{}}`, 1)
+		return errCut
+	}, projections.Lead{ContactID: contact})
+	if !errors.Is(err, errCut) {
 		l.t.Fatal(err)
 	}
-	l.append(projections.KindForgotten, contact, `{"details":{}}`, 1)
 }
 
-func (l *life) forget(contact string) {
+// forget asks for an erasure, does what comes meanwhile, and has it done.
+func (l *life) forget(contact string, meanwhile ...func()) {
 	l.t.Helper()
-	if err := l.forgetting.Forget(l.t.Context(), projections.Lead{ContactID: contact}); err != nil {
+	err := l.forgetting.Forget(l.t.Context(), func(context.Context) error {
+		l.append(projections.KindForgotten, contact, `{"details":{}}`, 1)
+		for _, do := range meanwhile {
+			do()
+		}
+		return nil
+	}, projections.Lead{ContactID: contact})
+	if err != nil {
 		l.t.Fatal(err)
 	}
+}
+
+// readmit returns whether the contact was forgotten, as whoever records it is told.
+func (l *life) readmit(contact string) (was bool) {
+	l.t.Helper()
+	err := l.forgetting.Readmit(l.t.Context(), contact, func(_ context.Context, forgotten bool) error {
+		was = forgotten
+		l.append(projections.KindReadmitted, contact, "{}", 1)
+		return nil
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return was
 }
 
 func (l *life) finish() {
@@ -103,20 +133,28 @@ func TestForgetCutOff(t *testing.T) {
 		after  string
 	}{
 		{"nothing", func(*life) {}, false, "abc", "abc"},
-		{"one done", func(l *life) { l.ask("a"); l.forget("a") }, false, "bc", "bc"},
+		{"one done", func(l *life) { l.forget("a") }, false, "bc", "bc"},
 		{"one asked for", func(l *life) { l.ask("a") }, true, "abc", "bc"},
-		{"two asked for, one done", func(l *life) { l.ask("a"); l.ask("b"); l.forget("a") }, true, "bc", "c"},
-		{"two done", func(l *life) { l.ask("a"); l.ask("b"); l.forget("b"); l.forget("a") }, false, "c", "c"},
+		{"two asked for, one done", func(l *life) { l.ask("b"); l.forget("a") }, true, "bc", "c"},
+		{"another asked for meanwhile", func(l *life) { l.forget("a", func() { l.ask("b") }) }, true, "bc", "c"},
+		{"two done", func(l *life) {
+			l.forget("a", func() { l.forget("b") }, func() {
+				if _, err := os.Stat(l.forgetting.mark); err != nil {
+					l.t.Errorf("the first is owed, and the mark is gone with the second: %v", err)
+				}
+			})
+		}, false, "c", "c"},
+		{"one readmitted since", func(l *life) { l.ask("a"); l.readmit("b") }, false, "bc", "bc"},
 		{"one asked for long ago", func(l *life) {
 			l.ask("a")
 			for range 3 {
 				l.append("message.received", fmt.Sprint("x", l.head()), "{}", 4_000)
 			}
-			l.ask("b")
 			l.forget("b")
 		}, true, "ac", "c"},
 		{"one never recorded", func(l *life) {
-			if err := l.forgetting.Prepare(); err != nil {
+			cut := func(context.Context) error { return errCut }
+			if err := l.forgetting.Forget(l.t.Context(), cut, projections.Lead{ContactID: "a"}); !errors.Is(err, errCut) {
 				l.t.Fatal(err)
 			}
 		}, true, "abc", "abc"},
@@ -150,29 +188,66 @@ func TestForgetCutOff(t *testing.T) {
 	}
 }
 
-// TestReadmitAfterCutOff: what was asked for before the stop is done before what is
-// asked for after it, also by who is quicker than the start.
+// TestReadmitAfterCutOff: what was asked for before is done before a contact is
+// readmitted, whether it failed in this life or was cut off in an earlier one, also
+// by who is quicker than the start.
 func TestReadmitAfterCutOff(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	l := live(t, dir)
+	for name, restart := range map[string]bool{"failed": false, "cut off": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			l := live(t, dir)
+			l.append("contact.created", "a", `{"type":"contact.created","data":{}}`, 1)
+			l.ask("a")
+			if restart {
+				l.end()
+				l = live(t, dir)
+			}
+			if !l.readmit("a") {
+				t.Error("it was not forgotten before")
+			}
+			if got := l.readable(); got != "" {
+				t.Errorf("%q can be read, want what was asked for to be done", got)
+			}
+			l.append("contact.updated", "a", `{"type":"contact.updated","data":{}}`, 1)
+			l.end()
+			l = live(t, dir)
+			l.finish()
+			l.keeps("a")
+			l.end()
+		})
+	}
+}
+
+// TestReadmitMeanwhile: a contact is readmitted while it is being forgotten: whatever
+// the order, ledger and views agree about it.
+func TestReadmitMeanwhile(t *testing.T) {
+	l := live(t, filepath.Join(t.TempDir(), "data"))
 	l.append("contact.created", "a", `{"type":"contact.created","data":{}}`, 1)
-	l.ask("a")
+	begun, readmitted := make(chan struct{}), make(chan struct{})
+	l.forget("a", func() {
+		go func() {
+			defer close(readmitted)
+			close(begun)
+			if !l.readmit("a") {
+				t.Error("readmitted before it was forgotten")
+			}
+		}()
+		<-begun
+	})
+	<-readmitted
+	l.keeps("a")
 	l.end()
-	l = live(t, dir)
-	if was, err := l.forgetting.Readmit(t.Context(), "a"); err != nil || !was {
-		t.Errorf("readmit: forgotten before %v, %v", was, err)
-	}
-	if got := l.readable(); got != "" {
-		t.Errorf("%q can be read, want what was asked for to be done", got)
-	}
-	l.finish()
-	l.append("contact.updated", "a", `{"type":"contact.updated","data":{}}`, 1)
-	for e, err := range l.log.Read(t.Context(), ledger.Cursor{Seq: l.head() - 1}) {
-		if err != nil || e.Erased {
-			t.Errorf("what came after it: %+v, %v, want it kept", e, err)
+}
+
+// keeps says whether what comes about a contact is kept, and was since.
+func (l *life) keeps(contact string) {
+	l.t.Helper()
+	l.append("contact.updated", contact, `{"type":"contact.updated","data":{"first_name":"Ann"}}`, 2)
+	for e, err := range l.log.Read(l.t.Context(), ledger.Cursor{}) {
+		if err != nil || e.Kind == "contact.updated" && e.Erased {
+			l.t.Errorf("what came after the readmission: %+v, %v, want it kept", e, err)
 		}
 	}
-	l.end()
 }
 
 func (l *life) head() ledger.Seq {

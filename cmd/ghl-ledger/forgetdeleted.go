@@ -63,25 +63,23 @@ func (d forgetDeleted) hear(ctx context.Context, e ledger.Entry) error {
 	return d.forget(ctx, deleted...)
 }
 
-// forget says so of each lead and destroys what is known of all of them. An
-// entry is kept before anything is destroyed, so that a restart goes on.
+// forget says so of each lead and destroys what is known of all of them.
 func (d forgetDeleted) forget(ctx context.Context, leads ...projections.Lead) error {
 	if len(leads) == 0 {
 		return nil
 	}
-	if err := d.forgetting.Prepare(); err != nil {
-		return err
-	}
-	for _, lead := range leads {
-		draft, err := forgotten(lead)
-		if err != nil {
-			return err
+	return d.forgetting.Forget(ctx, func(ctx context.Context) error {
+		for _, lead := range leads {
+			draft, err := forgotten(lead)
+			if err != nil {
+				return err
+			}
+			if _, err := d.log.Append(ledger.WithReserve(ctx), draft); err != nil {
+				return err
+			}
 		}
-		if _, err := d.log.Append(ledger.WithReserve(ctx), draft); err != nil {
-			return err
-		}
-	}
-	return d.forgetting.Forget(ctx, leads...)
+		return nil
+	}, leads...)
 }
 
 // forgotten is the entry that says that a deleted lead is forgotten: once for

@@ -26,11 +26,12 @@ type forgetting struct {
 	runner *projections.Runner
 	mark   string // a file
 
-	unfinished bool       // the mark is an earlier life's
-	one        sync.Mutex // erasures go one after the other
+	order sync.RWMutex // read-held from the word of an erasure to its end: a readmission is before the one or after the other
+	one   sync.Mutex   // erasures go one after the other
 
-	mu  sync.Mutex // guards owe, unfinished and the mark
-	owe int        // erasures asked for and not done: they share the mark
+	mu         sync.Mutex // guards what follows, and the mark
+	owe        int        // erasures under way: they share the mark
+	unfinished bool       // the mark is an earlier life's too, or of one that failed
 }
 
 func newForgetting(l *boltlog.Log, r *projections.Runner, dataDir string) *forgetting {
@@ -40,20 +41,119 @@ func newForgetting(l *boltlog.Log, r *projections.Runner, dataDir string) *forge
 	return f
 }
 
-// Prepare implements handlers.Forgetter. One that no Forget follows leaves the
-// mark to the next start, which finds nothing to do.
-func (f *forgetting) Prepare() error {
-	head, err := f.ledger.Head(context.Background())
+// Forget implements handlers.Forgetter. Many are forgotten at the price of one: the
+// ledger is read and the views are rewritten once. What fails is tried again by the
+// next start, or the next readmission.
+func (f *forgetting) Forget(ctx context.Context, say func(context.Context) error, leads ...projections.Lead) (err error) {
+	f.order.RLock()
+	defer f.order.RUnlock()
+	if err := f.begin(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.end(err != nil)) }()
+	if err := say(ctx); err != nil {
+		return err
+	}
+	var who []ledger.Erasure
+	for _, lead := range leads {
+		who = append(who, ledger.Erasure{Subject: lead.ContactID, People: handlers.PeopleOf(lead)})
+	}
+	return f.destroy(ctx, who)
+}
+
+// destroy takes the keys and rewrites the views. In a damaged ledger the keys go
+// and the views stay, since none can be built of it; the next start tries again.
+func (f *forgetting) destroy(ctx context.Context, who []ledger.Erasure) error {
+	f.one.Lock()
+	defer f.one.Unlock()
+	if err := f.ledger.Erase(ctx, who...); err != nil {
+		return err
+	}
+	return f.runner.Rewrite(ctx)
+}
+
+// begin notes, durably, that somebody is about to be forgotten.
+func (f *forgetting) begin(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.owe == 0 && !f.unfinished {
+		head, err := f.ledger.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if err := writeDurable(f.mark, strconv.FormatUint(uint64(head.Seq), 10)); err != nil {
+			return err
+		}
+	}
+	f.owe++
+	return nil
+}
+
+// end takes the mark away once nothing is owed.
+func (f *forgetting) end(failed bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owe--
+	f.unfinished = f.unfinished || failed
+	if f.owe > 0 || f.unfinished {
+		return nil
+	}
+	if err := os.Remove(f.mark); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Readmit implements handlers.Forgetter. Whoever was to be forgotten before is
+// forgotten first, which may take as long as that does.
+func (f *forgetting) Readmit(ctx context.Context, contact string, say func(ctx context.Context, was bool) error) error {
+	f.order.Lock()
+	defer f.order.Unlock()
+	if err := f.catchUp(ctx); err != nil {
+		return err
+	}
+	was, err := f.ledger.Readmit(ctx, contact)
 	if err != nil {
 		return err
 	}
+	return say(ctx, was)
+}
+
+// finish does what an earlier life was about to do.
+func (f *forgetting) finish(ctx context.Context) error {
+	f.order.RLock()
+	defer f.order.RUnlock()
+	return f.catchUp(ctx)
+}
+
+// catchUp does what an earlier life was about to do, and what failed in this one.
+// The caller holds order.
+func (f *forgetting) catchUp(ctx context.Context) (err error) {
+	if !f.takeUnfinished() {
+		return nil
+	}
+	defer func() { err = errors.Join(err, f.end(err != nil)) }()
+	who, err := f.asked(ctx, f.since())
+	if err == nil {
+		err = f.destroy(ctx, who)
+	}
+	if err != nil {
+		return fmt.Errorf("finish forgetting: %w", err)
+	}
+	return nil
+}
+
+// takeUnfinished says whether there is something to finish, which is then owed by
+// who asked first. What fails from then on is not among it.
+func (f *forgetting) takeUnfinished() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.owe++
-	if _, err := os.Stat(f.mark); err == nil {
-		return nil // of one that began before
+	if !f.unfinished {
+		return false
 	}
-	return writeDurable(f.mark, strconv.FormatUint(uint64(head.Seq), 10))
+	f.unfinished = false
+	f.owe++
+	return true
 }
 
 // writeDurable makes a file of that text, there after a power cut too. One cut
@@ -74,74 +174,6 @@ func writeDurable(name, text string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Forget implements handlers.Forgetter. Many are forgotten at the price of one:
-// the ledger is read and the views are rewritten once. In a damaged ledger the keys
-// go and the views stay, since none can be built of it; the next start tries again.
-func (f *forgetting) Forget(ctx context.Context, leads ...projections.Lead) error {
-	f.one.Lock()
-	defer f.one.Unlock()
-	var who []ledger.Erasure
-	for _, lead := range leads {
-		who = append(who, ledger.Erasure{Subject: lead.ContactID, People: handlers.PeopleOf(lead)})
-	}
-	if err := f.ledger.Erase(ctx, who...); err != nil {
-		return err
-	}
-	if err := f.runner.Rewrite(ctx); err != nil {
-		return err
-	}
-	return f.done(1)
-}
-
-// Readmit implements handlers.Forgetter. What an earlier life was about to forget is
-// forgotten first: it was asked for before.
-func (f *forgetting) Readmit(ctx context.Context, contact string) (was bool, err error) {
-	if err := f.finish(ctx); err != nil {
-		return false, err
-	}
-	f.one.Lock()
-	defer f.one.Unlock()
-	return f.ledger.Readmit(ctx, contact)
-}
-
-// done takes the mark away, unless another erasure is owed.
-func (f *forgetting) done(n int) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.owe -= n; f.owe > 0 || f.unfinished {
-		return nil
-	}
-	if err := os.Remove(f.mark); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// finish does what an earlier life was about to do.
-func (f *forgetting) finish(ctx context.Context) error {
-	f.one.Lock()
-	defer f.one.Unlock()
-	if !f.isUnfinished() {
-		return nil
-	}
-	if err := f.eraseAsked(ctx, f.since()); err != nil {
-		return err
-	}
-	if err := f.runner.Rewrite(ctx); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	f.unfinished = false
-	f.mu.Unlock()
-	return f.done(0)
-}
-
-func (f *forgetting) isUnfinished() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.unfinished
-}
-
 // since is where the mark says to begin. One without a number, as a crash in
 // the midst of writing leaves it, means the whole ledger.
 func (f *forgetting) since() ledger.Seq {
@@ -156,13 +188,12 @@ func (f *forgetting) since() ledger.Seq {
 	return ledger.Seq(n)
 }
 
-// eraseAsked erases those whose erasure was asked for after an entry and not
-// done: what is done has erased the body that asked, too.
-func (f *forgetting) eraseAsked(ctx context.Context, after ledger.Seq) error {
-	var who []ledger.Erasure
+// asked returns whose erasure was asked for after an entry and not done: what is
+// done has erased the body that asked, too.
+func (f *forgetting) asked(ctx context.Context, after ledger.Seq) (who []ledger.Erasure, err error) {
 	for e, err := range f.ledger.Read(ctx, ledger.Cursor{Seq: after}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if e.Kind != projections.KindForgotten || e.Erased {
 			continue
@@ -175,8 +206,5 @@ func (f *forgetting) eraseAsked(ctx context.Context, after ledger.Seq) error {
 		_ = json.Unmarshal(e.Body, &asked) // ours; without it there is the contact alone
 		who = append(who, ledger.Erasure{Subject: e.Subject, People: asked.Details.People})
 	}
-	if err := f.ledger.Erase(ctx, who...); err != nil {
-		return fmt.Errorf("finish forgetting: %w", err)
-	}
-	return nil
+	return who, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 )
@@ -21,8 +22,9 @@ type deed struct {
 	done      string
 	already   string // where nothing was to be done
 	not       string // where DND in GoHighLevel outlasts it
-	unseen    bool   // nothing need be told of the contact: the service may know it nevertheless
 	slow      string // said before the answer, where that takes minutes
+	input     any    // nil: the reason alone
+	ifThere   string // for a contact that nothing is told of, and that the ledger may know nevertheless: to ask with
 }
 
 // act asks, posts to the lead's path and says what came of it.
@@ -30,20 +32,29 @@ func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	c.find(con.set)
 	lead := "leads/" + url.PathEscape(c.Contact)
 	// One that was readmitted is no lead yet, and has a timeline.
-	if err := c.get(ctx, lead+"/timeline", nil, nil); err != nil && !d.unseen {
-		return missing(err, "lead", c.Contact, "leads list")
+	if err := missing(c.get(ctx, lead+"/timeline", nil, nil), "lead", c.Contact, "leads list"); err != nil {
+		if _, none := errors.AsType[answerNo](err); !none || d.ifThere == "" {
+			return err
+		}
+		d.ask = d.ifThere
+	}
+	if c.DryRun && c.Output == "json" {
+		return printJSON(con.out, map[string]any{"dry_run": true, "would": fmt.Sprintf(d.ask, c.Contact)})
 	}
 	if ok, err := c.goAhead(con, d.ask, printable(c.Contact)); !ok {
 		return err
 	}
 	var answer json.RawMessage
-	if d.slow != "" || d.unseen { // which waits for what is being forgotten
+	if d.slow != "" {
 		c.patience = allTime
+		if isTerminal(con.err) {
+			fmt.Fprintln(con.err, d.slow)
+		}
 	}
-	if d.slow != "" && isTerminal(con.err) {
-		fmt.Fprintln(con.err, d.slow)
+	if d.input == nil {
+		d.input = reason(c.Reason)
 	}
-	if err := c.post(ctx, lead+d.path, reason(c.Reason), &answer); err != nil {
+	if err := c.post(ctx, lead+d.path, d.input, &answer); err != nil {
 		return missing(err, "lead", c.Contact, "leads list")
 	}
 	if c.Output == "json" {
@@ -115,6 +126,7 @@ func (c *leadsOptInCmd) Run(ctx context.Context, con *console) error {
 
 type leadsReadmitCmd struct {
 	oneLead `embed:""`
+	OptOut  bool `help:"It is not written to: its STOP was forgotten, too."`
 }
 
 // Help is what leads readmit --help says beside its flags.
@@ -122,18 +134,26 @@ func (leadsReadmitCmd) Help() string {
 	return `Of what comes about a forgotten contact only the envelope is kept, until somebody
 says so: one who asked to be forgotten, and signs up again. It is a lead again with
 the next event. What was destroyed does not come back, nor does a word to be left
-alone, a STOP or an opt-out: if it is to hold, say leads opt-out. With
-LEDGER_FORGET_ON_DELETE, one that is still deleted in GoHighLevel is forgotten again
-at the next start.
+alone, a STOP or an opt-out: if it is to hold, say --opt-out. With
+LEDGER_FORGET_ON_DELETE, one that GoHighLevel deletes again is forgotten again.
+
+Whoever is being forgotten is forgotten first, which can take minutes.
 
 Examples:
-  ghl-ledger leads readmit contact_1 --reason "signed up again on 2026-03-01" --yes`
+  ghl-ledger leads readmit contact_1 --reason "signed up again on 2026-03-01" --yes
+  ghl-ledger leads readmit contact_1 --opt-out --dry-run`
 }
 
 // Run has what comes about the contact kept again.
 func (c *leadsReadmitCmd) Run(ctx context.Context, con *console) error {
-	return c.act(ctx, con, deed{path: "/readmit", unseen: true, ask: "keep again what comes about %s",
-		done: "is kept again, from now on", already: "was kept before, too"})
+	ask, out := "keep again what comes about %s", ""
+	input := map[string]any{"reason": c.Reason}
+	if c.OptOut {
+		out, input["opt_out"] = ", and not write to it", true
+	}
+	return c.act(ctx, con, deed{path: "/readmit", ask: ask + out, ifThere: ask + out + ", if it was forgotten", input: input,
+		done: "is kept again, and is a lead again with its next event", already: "was kept before, too",
+		slow: "Whoever is being forgotten is forgotten first: that can take minutes."})
 }
 
 type forgetCmd struct {
@@ -148,7 +168,7 @@ reason goes with the rest; that it was forgotten, and when, stays, and so do cou
 in outcomes and metrics, without the person. Backups by schedule lose it with the
 next one that is made; one with a key file of its own has it as long as that file
 is kept. Of what comes later with its id only the envelope is kept, until leads
-readmit. Not found is what names neither its id nor an address it had.
+readmit. What names neither its id nor an address it had is not found, and stays.
 
 It needs the running service, which reads the whole ledger for it: half a million
 events took three minutes. It goes on if you do not wait.
