@@ -138,6 +138,7 @@ func (g *generation) load(tx *bbolt.Tx) error {
 // readAll reads all of a view. What bbolt or a reader would find damaged later, where
 // a panic ends the process, is errUnreadable here.
 func (g *generation) readAll() (err error) {
+	defer noteOpening(g.dir, g.file)()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {

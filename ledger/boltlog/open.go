@@ -63,25 +63,14 @@ func (l *Log) open() (err error) {
 	if l.keys, err = openKeys(l.path(keysName), os.O_RDWR); err != nil {
 		return err
 	}
-	if err := l.openFile(); err != nil {
-		return err
-	}
-	if err := l.loadHead(); err != nil {
-		return err
-	}
-	if err := l.checkWitness(); err != nil {
-		return err
-	}
-	if err := l.finishErasure(); err != nil {
-		return err
-	}
-	return l.loadIndex()
+	return l.noted(l.openEntries)
 }
 
-// openFile opens the file of entries. bbolt looks at every page of one that was not
-// closed, in a goroutine, where its panic over a damaged one ends the process: so a
-// note stands beside the file meanwhile, and the start that finds one looks first.
-func (l *Log) openFile() error {
+// noted does what opens the file of entries, with a note beside it meanwhile. Over a
+// damaged page that can end the process: bbolt looks at every page of a file that was
+// not closed, in a goroutine, and goes round in pages that name each other. So the
+// start that finds a note looks at all pages first, without bbolt.
+func (l *Log) noted(open func() error) error {
 	note := l.path(openingName)
 	ended, err := exists(note)
 	if err != nil {
@@ -94,12 +83,29 @@ func (l *Log) openFile() error {
 		return err // the note stays
 	}
 	_ = os.WriteFile(note, nil, 0o600) // without room for it there is none
-	err = readingAhead(l.path(logName), func() (err error) {
+	err = open()
+	_ = os.Remove(note) // left behind, it has one start look
+	return err
+}
+
+func (l *Log) openEntries() error {
+	err := readingAhead(l.path(logName), func() (err error) {
 		l.db, err = openBolt(l.path(logName))
 		return err
 	})
-	_ = os.Remove(note) // left behind, it has one start look
-	return err
+	if err != nil {
+		return err
+	}
+	if err := l.loadHead(); err != nil {
+		return err
+	}
+	if err := l.checkWitness(); err != nil {
+		return err
+	}
+	if err := l.finishErasure(); err != nil {
+		return err
+	}
+	return l.loadIndex()
 }
 
 // checkFile refuses a file that was cut off: bbolt would take what is left of its
