@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -33,6 +34,7 @@ Exit codes:
   0   made and verified
   1   what was copied is not sound: nothing was kept
   2   could not copy
+  70 to 74  a stopped ledger could not be opened: see serve --help
 
 Examples:
   ghl-ledger backup /backups/ledger.bak --keys /elsewhere/ledger.keys
@@ -112,8 +114,11 @@ func (c *backupCmd) stream(ctx context.Context, con *console, from copier) error
 }
 
 // absent refuses a file that is there: it may be the only backup, or the keys
-// of another.
+// of another. Its folder must be.
 func absent(path string) error {
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no folder %s: make it, or name another", filepath.Dir(path))
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s is there already: name another file, or move it away", path)
 	}

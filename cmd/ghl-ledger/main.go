@@ -18,7 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes of every command. serve has three more, see exitcode.go.
+// Exit codes of every command. serve has more, see exitcode.go.
 const (
 	exitDone  = 0
 	exitNo    = 1 // the answer is no

@@ -174,6 +174,8 @@ func (v verdict) print(w io.Writer) error {
 	p := &printer{w: w}
 	if v.Sound {
 		p.line("sound: %d entries, %d of them erased, %d bytes", v.Entries, v.Erased, v.Bytes)
+	} else if v.Whole == v.Entries {
+		p.line("NOT SOUND, though each of %d entries is as it was written:", v.Entries)
 	} else {
 		p.line("NOT SOUND: %d of %d entries are as they were written, all up to entry %d", v.Whole, v.Entries, v.SoundUpTo)
 	}

@@ -107,6 +107,7 @@ func TestVerifyCommand(t *testing.T) {
 		{[]string{"--data", damaged, "--output", "json"}, exitNo, `"sound_upto": 1`},
 		{[]string{"--data", damaged, "--output", "json"}, exitNo, `"what": "its checksum does not match"`},
 		{[]string{"--data", keyless}, exitNo, "ledger.keys is not there: without it no body can be read"},
+		{[]string{"--data", keyless}, exitNo, "NOT SOUND, though each of 3 entries is as it was written"},
 		{[]string{"--data", keyless}, exitNo, "not looked into: 3 bodies, which are sealed; their checksum, place, chain and key were checked"},
 		{[]string{"--data", keyless}, exitNo, "put a copy of its key file beside it as ledger.keys"},
 		{[]string{"--data", keyless, "--output", "json"}, exitNo, `"unopened": 3`},
