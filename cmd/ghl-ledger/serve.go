@@ -35,9 +35,7 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	if err := crashLoudly(); err != nil {
-		return fmt.Errorf("forbid core dumps: %w", err)
-	}
+	crashLoudly(log)
 	s, err := openService(c.Config, log, alerts, leave(log, alerts))
 	if err != nil {
 		alerts.lastOf(err)
@@ -57,9 +55,11 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 // crashLoudly has a panic nobody recovers, and a watchdog, end the process by SIGABRT:
 // Go's own exit code for both is 2, which means a bad configuration here, and that
 // nobody is to start it again. No core is dumped: it would hold keys and personal data.
-func crashLoudly() error {
+func crashLoudly(log *slog.Logger) {
 	debug.SetTraceback("crash")
-	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		log.Warn("a crash may dump a core, with keys and personal data in it", "err", err)
+	}
 }
 
 // leave ends the process at once when the storage is in doubt: whoever waits
