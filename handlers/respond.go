@@ -101,6 +101,7 @@ var statuses = []struct {
 	{outbox.ErrNoTask, notFound},
 	{outbox.ErrTasksEnding, draining},
 	{projections.ErrNoModel, notFound},
+	{projections.ErrDamaged, Problem{Status: 500, Short: "Damaged view", Code: "damaged_view", Message: "A view cannot be read, and is made anew from the ledger; ask again later.", RetryAfter: 30 * time.Second}},
 	{projections.ErrModelState, wrongState},
 	{projections.ErrGateClosed, gateClosed},
 	{learning.ErrNoRun, notFound},

@@ -67,7 +67,7 @@ func (f *outcomeFold) countDeed(subject string, c *ghl.Campaign) error {
 func (f *outcomeFold) forgetTouches(subject string) error {
 	for rest, v := range f.under("deeds", []byte(subject)) {
 		var n int64
-		if err := unmarshalRow("deeds", v, &n); err != nil {
+		if err := Decode("deeds", v, &n); err != nil {
 			return err
 		}
 		part := strings.Split(string(rest), "\x00") // location, campaign, action

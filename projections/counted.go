@@ -163,7 +163,7 @@ func (r rows) firstTouch(subjects []string) (first stamp) {
 	for _, subject := range subjects {
 		for _, v := range r.under("touches", []byte(subject)) {
 			var t touchRow
-			if unmarshalRow("touches", v, &t) == nil && t.engages() {
+			if Decode("touches", v, &t) == nil && t.engages() {
 				first.earlier(t.S)
 				break // they come in the order of time
 			}

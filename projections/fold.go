@@ -41,6 +41,9 @@ func (g *generation) fold(p Projection, batch []ledger.Entry) error {
 		case bad > 0: // bbolt has no savepoints: keep what came before, then meet it alone
 			n = bad
 		default:
+			if errors.Is(fault, ErrDamaged) {
+				g.harm = fault
+			}
 			if err := g.park(batch[0], fault); err != nil {
 				return err
 			}
@@ -164,7 +167,7 @@ func parkedIn(tx *bbolt.Tx) (list []Parked, err error) {
 	}
 	err = own.Bucket(parkedKey).ForEach(func(_, v []byte) error {
 		var p Parked
-		if err := json.Unmarshal(v, &p); err != nil {
+		if err := Decode("parked", v, &p); err != nil {
 			return err
 		}
 		list = append(list, p)

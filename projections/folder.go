@@ -109,10 +109,10 @@ func flush(path string) error {
 // opening is the file in the folder that names the view which is being opened.
 const opening = ".opening"
 
-// noteOpening keeps f's name while it is opened or first read: a damaged page can end
-// the process then, by a fault, without end, or by a panic in a goroutine of bbolt,
-// which looks at all pages of a view that was not closed. Without room for the note
-// there is none.
+// noteOpening keeps f's name until done, while it is opened and first read: a damaged
+// page can end the process then, by a fault, without end, or by a panic in a goroutine
+// of bbolt, which looks at all pages of a view that was not closed. Without room for
+// the note there is none.
 func noteOpening(dir string, f file) (done func()) {
 	path := filepath.Join(dir, opening)
 	_ = os.WriteFile(path, []byte(f.String()), 0o600)
@@ -130,7 +130,7 @@ func discardOpening(dir string) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if f, ok := parseFile(string(b)); ok { // cut off, it names none
+	if f, ok := parseFile(filepath.Base(string(b))); ok { // cut off, it names none
 		name = f.String()
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err

@@ -95,7 +95,7 @@ func (v OutcomesView) Funnel(filter FunnelFilter) (f Funnel, err error) {
 				return nil
 			}
 			t := tally{}
-			if err := unmarshalRow("cells", raw, &t); err != nil {
+			if err := Decode("cells", raw, &t); err != nil {
 				return err
 			}
 			t = r.namedIn(c.location, t)

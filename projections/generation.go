@@ -49,6 +49,7 @@ type generation struct {
 	purges   bool // nothing that served before it is kept: see Rewrite
 	place    atomic.Pointer[ledger.Cursor]
 	parked   atomic.Int64
+	harm     error // what its follower met in it
 }
 
 // errUnreadable marks a view that cannot be used and is to be made anew.
@@ -57,7 +58,6 @@ var errUnreadable = errors.New("unreadable view")
 // openGeneration opens f in dir, making it if it is not there. A file that is
 // not a view is errUnreadable.
 func openGeneration(dir string, f file, readOnly bool) (g *generation, err error) {
-	defer noteOpening(dir, f)()
 	defer func() {
 		// bbolt panics on a truncated file, and keeps its lock. The caller
 		// removes the file; a new one by that name has another lock.
@@ -138,7 +138,6 @@ func (g *generation) load(tx *bbolt.Tx) error {
 // readAll reads all of a view. What bbolt or a reader would find damaged later, where
 // a panic ends the process, is errUnreadable here.
 func (g *generation) readAll() (err error) {
-	defer noteOpening(g.dir, g.file)()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -235,7 +234,7 @@ func (l *leadReader) score() error {
 		return nil
 	}
 	l.lead.Score, l.lead.ScoredAs = &scoring.Score{}, l.row.ScoredAs
-	return json.Unmarshal(l.row.Score, l.lead.Score)
+	return Decode("leads", l.row.Score, l.lead.Score)
 }
 
 // life is what the lead's status follows from.

@@ -83,7 +83,7 @@ const LeadsName = "leads"
 func (Leads) Name() string { return LeadsName }
 
 // Version implements Projection. It rises when messages are read otherwise.
-func (Leads) Version() int { return 2 }
+func (Leads) Version() int { return 3 }
 
 // Apply implements Projection.
 func (l Leads) Apply(tx *bbolt.Tx, e ledger.Entry) error {

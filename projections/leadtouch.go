@@ -97,7 +97,7 @@ func (r rows) touches(subjects []string) (list []touchRow, err error) {
 	for _, subject := range subjects {
 		for _, v := range r.newest("touches", []byte(subject)) {
 			var t touchRow
-			if err := unmarshalRow("touches", v, &t); err != nil {
+			if err := Decode("touches", v, &t); err != nil {
 				return nil, err
 			}
 			list = append(list, t)
@@ -111,7 +111,7 @@ func (r rows) touches(subjects []string) (list []touchRow, err error) {
 func (r rows) messages(contact string, limit int) (list []messageRow, err error) {
 	for _, v := range r.newest("messages", []byte(contact)) {
 		var m messageRow
-		if err := unmarshalRow("messages", v, &m); err != nil {
+		if err := Decode("messages", v, &m); err != nil {
 			return nil, err
 		}
 		if list = append(list, m); len(list) == limit {

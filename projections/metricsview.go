@@ -50,7 +50,7 @@ func (r rows) eachCell(grain byte, since, until time.Time, tell func(at time.Tim
 	from, to := metricCell(grain, since.UnixMicro(), ""), metricCell(grain, until.Add(lengthOf[grain]-1).UnixMicro(), "")
 	for k, raw := range r.between("cells", from, to) {
 		n := tally{}
-		if err := unmarshalRow("cells", raw, &n); err != nil {
+		if err := Decode("cells", raw, &n); err != nil {
 			return err
 		}
 		tell(time.UnixMicro(int64(binary.BigEndian.Uint64(k[1:]))).UTC(), string(k[9:]), n)
@@ -171,7 +171,7 @@ func (v MetricsView) Health(ctx context.Context, now time.Time) (h LastHour, err
 func (r rows) addEvents(t tally, since, until time.Time) error {
 	for _, raw := range r.between("events", firstID(since), firstID(until)) {
 		var row eventRow
-		if err := unmarshalRow("events", raw, &row); err != nil {
+		if err := Decode("events", raw, &row); err != nil {
 			return err
 		}
 		if row.Uncounted || row.Arrived < since.UnixMicro() {

@@ -201,7 +201,7 @@ func (v ModelsView) List() (list []ModelInfo, err error) {
 		seqs := map[string]ledger.Seq{}
 		err := r.each("models", func(k, raw []byte) error {
 			var row modelRow
-			if err := unmarshalRow("models", raw, &row); err != nil {
+			if err := Decode("models", raw, &row); err != nil {
 				return err
 			}
 			info, err := row.info(string(k), inForce)

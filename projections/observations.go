@@ -58,7 +58,7 @@ func (f *leadFold) observe(o observation) error {
 func (r rows) observations(m Meaning, location, contact string) (list []observation, err error) {
 	for _, v := range r.newest("preferences", []byte(contact)) {
 		var o observation
-		if err := unmarshalRow("preferences", v, &o); err != nil {
+		if err := Decode("preferences", v, &o); err != nil {
 			return nil, err
 		}
 		if len(o.Raw) > 0 {

@@ -34,6 +34,7 @@ func openView(dir string, log ledger.Reader, o Options, p Projection, slot chan 
 
 // adopt finds a use for f, or removes it. Files come newest first.
 func (v *view) adopt(f file, doubt bool) error {
+	defer noteOpening(v.dir, f)()
 	g, err := openGeneration(v.dir, f, true)
 	if err == nil {
 		err = errors.Join(v.look(g, doubt), g.close())

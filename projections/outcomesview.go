@@ -170,7 +170,7 @@ func (v OutcomesView) Campaigns(location string) (list []CampaignStats, err erro
 				return nil
 			}
 			t := tally{}
-			if err := unmarshalRow("campaigns", raw, &t); err != nil {
+			if err := Decode("campaigns", raw, &t); err != nil {
 				return err
 			}
 			list = append(list, campaignOf(at, id, t))

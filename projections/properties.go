@@ -74,7 +74,7 @@ func propertyKey(location string, value float64, address, contact string) []byte
 func (f *leadFold) unseeProperties(contact string) error {
 	for rest, v := range f.under("seen", []byte(contact)) {
 		var row propertyRow
-		if err := unmarshalRow("seen", v, &row); err != nil {
+		if err := Decode("seen", v, &row); err != nil {
 			return err
 		}
 		location, id, _ := strings.Cut(string(rest), "\x00")
@@ -151,7 +151,7 @@ func (r rows) priced(location string, low, high float64) func(yield func(propert
 		c := b.Cursor()
 		for k, v := c.Seek(binary.BigEndian.AppendUint64(slices.Clone(prefix), math.Float64bits(low))); slices.Equal(prefix, k[:min(len(k), len(prefix))]) && k != nil; k, v = c.Next() {
 			var row propertyRow
-			err := unmarshalRow("properties", v, &row)
+			err := Decode("properties", v, &row)
 			if high > 0 && row.Value > high || !yield(row, err) {
 				return
 			}

@@ -53,6 +53,7 @@ func (v *view) rollback() error {
 	case v.previous == nil:
 		return fmt.Errorf("projection %s: %w", v.p.Name(), ErrNoPrevious)
 	}
+	defer noteOpening(v.dir, *v.previous)()
 	g, err := openGeneration(v.dir, *v.previous, false)
 	if err != nil {
 		return fmt.Errorf("projection %s: %w", v.p.Name(), err)

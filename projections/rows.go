@@ -34,10 +34,7 @@ func (r rows) get(bucket string, k []byte, v any) (bool, error) {
 	if raw == nil {
 		return false, nil
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		return false, fmt.Errorf("%s row %q: %w", bucket, k, err)
-	}
-	return true, nil
+	return true, Decode(bucket, raw, v)
 }
 
 // raw returns the row at k, nil if there is none. It is valid only within the
@@ -167,13 +164,6 @@ func (r rows) clear(bucket string, prefix []byte) error {
 		if err := r.delete(bucket, k); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func unmarshalRow(bucket string, raw []byte, v any) error {
-	if err := json.Unmarshal(raw, v); err != nil {
-		return fmt.Errorf("%s row: %w", bucket, err)
 	}
 	return nil
 }

@@ -94,6 +94,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	for _, v := range r.views {
 		group.Go(func() error { return v.live(running) })
 		group.Go(func() error { return v.build(running) })
+		group.Go(func() error { return v.mend(running) })
 	}
 	err := group.Wait()
 	if ctx.Err() != nil {

@@ -41,7 +41,7 @@ func (r rows) moments(subjects []string, after ledger.Seq, limit int) (list []Mo
 		n := 0
 		for k, v := c.Seek(momentKey(subject, after+1)); strings.HasPrefix(string(k), string(prefix)) && n <= limit; k, v = c.Next() {
 			var m Moment
-			if err := unmarshalRow("timeline", v, &m); err != nil {
+			if err := Decode("timeline", v, &m); err != nil {
 				return nil, false, err
 			}
 			list = append(list, m)

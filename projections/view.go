@@ -27,6 +27,8 @@ type view struct {
 
 	serving atomic.Pointer[generation]
 	moved   signal // serving has folded more, or is another one
+	harm    atomic.Pointer[harm]
+	hurt    signal // there is a harm
 	wanted  signal // there is something to build
 
 	// fold keeps a take-over between two batches of the live follower.
@@ -157,6 +159,9 @@ func (v *view) foldLive(g *generation, batch []ledger.Entry) error {
 func (v *view) foldInto(g *generation, batch []ledger.Entry) error {
 	parked := g.parked.Load()
 	err := g.fold(v.p, batch)
+	if g.harm != nil && v.serving.Load() == g {
+		v.suspect(g, g.harm)
+	}
 	if n := g.parked.Load() - parked; n > 0 {
 		v.o.Logger.Error("entries parked", "projection", v.p.Name(), "seq", batch[len(batch)-1].Seq, "count", n)
 	}
@@ -194,12 +199,26 @@ func (v *view) endOf(ctx context.Context, g *generation, err error) error {
 func (v *view) read(f func(*bbolt.Tx) error) error {
 	for {
 		g := v.serving.Load()
-		err := g.db.View(f)
+		err := v.readFrom(g, f)
 		if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) && v.serving.Load() != g {
 			continue
 		}
 		return err
 	}
+}
+
+func (v *view) readFrom(g *generation, f func(*bbolt.Tx) error) error {
+	defer func() {
+		if p := recover(); p != nil {
+			v.suspect(g, fmt.Errorf("panic: %v", p))
+			panic(p)
+		}
+	}()
+	err := g.db.View(f)
+	if errors.Is(err, ErrDamaged) {
+		v.suspect(g, err)
+	}
+	return err
 }
 
 func (v *view) await(ctx context.Context, seq ledger.Seq) error {
@@ -219,7 +238,12 @@ func (v *view) await(ctx context.Context, seq ledger.Seq) error {
 func (v *view) close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	err := v.serving.Load().close()
+	g, damage := v.serving.Load(), v.damage()
+	err := g.close()
+	if damage != nil {
+		v.o.Logger.Error("view damaged: the next start makes it anew", "projection", v.p.Name(), "err", damage)
+		err = errors.Join(err, v.forget(g.file))
+	}
 	if v.building != nil {
 		err = errors.Join(err, v.building.close())
 	}

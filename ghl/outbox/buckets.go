@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/oklog/ulid/v2"
 	"go.etcd.io/bbolt"
 )
@@ -65,7 +66,7 @@ func (b *buckets) get(id ulid.ULID) (*record, error) {
 		return nil, nil
 	}
 	r := &record{id: id}
-	return r, json.Unmarshal(v, r)
+	return r, projections.Decode("effects", v, r)
 }
 
 // add keeps a new effect and indexes it.

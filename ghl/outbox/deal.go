@@ -7,6 +7,7 @@ import (
 
 	"github.com/enterprisehub/ghl-ledger/ghl"
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 )
 
 // deal is what was said of an opportunity's status, in the order in which it
@@ -87,7 +88,7 @@ func (b *buckets) dealOf(opportunity string) (deal, error) {
 	if v == nil {
 		return d, nil
 	}
-	return d, json.Unmarshal(v, &d)
+	return d, projections.Decode("deals", v, &d)
 }
 
 // dealStatus returns won, lost or open.

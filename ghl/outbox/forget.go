@@ -1,9 +1,8 @@
 package outbox
 
 import (
-	"encoding/json"
-
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/oklog/ulid/v2"
 )
 
@@ -49,7 +48,7 @@ func (b *buckets) forgetDeals(contact string) error {
 	var ids [][]byte
 	err := b.deals.ForEach(func(id, v []byte) error {
 		var d deal
-		if err := json.Unmarshal(v, &d); err != nil {
+		if err := projections.Decode("deals", v, &d); err != nil {
 			return err
 		}
 		if d.Contact == contact {
