@@ -3,6 +3,7 @@
 package boltlog_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -207,6 +208,44 @@ func TestInjectedRead(t *testing.T) {
 	}
 	if !strings.Contains(said, "input/output error") || strings.Contains(said, "corrupt") {
 		t.Errorf("a start that cannot read the witness says %q", said)
+	}
+}
+
+// TestInjectedLook: a page that the disk does not give is no damage, either, to the
+// start that looks at all of them. It looks again at the next.
+func TestInjectedLook(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	l, err := boltlog.Open(dir, boltlog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 { // more than is read at once
+		body := make([]byte, 10_000)
+		_, _ = rand.Read(body) // never fails
+		logtest.Append(t, l, ledger.Draft{Kind: "contact.updated", Key: fmt.Sprint("large ", i), Body: body})
+	}
+	note := filepath.Join(dir, "ledger.opening")
+	if err := errors.Join(l.Close(), os.WriteFile(note, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	looked := false
+	for when := 1; ; when++ {
+		trace, said := traced(t, dir, "-P", filepath.Join(dir, "ledger.db"), "-e", "trace=pread64", "-e", fmt.Sprintf("inject=pread64:error=EIO:when=%d+", when))
+		if !strings.Contains(trace, "INJECTED") {
+			break
+		}
+		if !strings.Contains(said, "input/output error") || strings.Contains(said, "corrupt") {
+			t.Errorf("a start that cannot read from the %d. time on says %q", when, said)
+		}
+		if strings.Contains(said, "read page") {
+			looked = true
+			if _, err := os.Stat(note); err != nil {
+				t.Errorf("the next start does not look: %v", err)
+			}
+		}
+	}
+	if !looked {
+		t.Error("all pages were read at once: nothing was tried")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
@@ -70,7 +71,7 @@ func (l *Log) open() (err error) {
 // damaged page that can end the process: bbolt looks at every page of a file that was
 // not closed, in a goroutine, and goes round in pages that name each other. So the
 // start that finds a note looks at all pages first, without bbolt.
-func (l *Log) noted(open func() error) error {
+func (l *Log) noted(open func(whole bool) error) error {
 	note := l.path(openingName)
 	ended, err := exists(note)
 	if err != nil {
@@ -79,20 +80,26 @@ func (l *Log) noted(open func() error) error {
 	if ended {
 		l.o.Logger.Warn("the last start ended while it opened the ledger: every page of it is looked at first", "file", logName)
 	}
-	if err := l.checkFile(ended); err != nil {
+	whole, err := l.checkFile(ended)
+	if err != nil {
 		return err // the note stays
 	}
 	_ = os.WriteFile(note, nil, 0o600) // without room for it there is none
-	err = open()
+	err = open(whole)
 	_ = os.Remove(note) // left behind, it has one start look
 	return err
 }
 
-func (l *Log) openEntries() error {
+// openEntries opens the file and finds the head in it. Whole says that it has a meta
+// page: bbolt calls one that it cannot read just now a file without.
+func (l *Log) openEntries(whole bool) error {
 	err := readingAhead(l.path(logName), func() (err error) {
 		l.db, err = openBolt(l.path(logName))
 		return err
 	})
+	if whole && isDamage(err) {
+		return fmt.Errorf("open %s: %w: a moment ago it could be read", l.path(logName), syscall.EIO)
+	}
 	if err != nil {
 		return err
 	}
@@ -110,16 +117,17 @@ func (l *Log) openEntries() error {
 
 // checkFile refuses a file that was cut off: bbolt would take what is left of its
 // last page for all of it, zeros included, and may go round in it for ever. With
-// pages it refuses one with a page in the tree that is damaged, too.
-func (l *Log) checkFile(pages bool) error {
+// pages it refuses one with a page in the tree that is damaged, too. It says whether
+// a meta page is whole.
+func (l *Log) checkFile(pages bool) (whole bool, err error) {
 	f, err := os.Open(l.path(logName))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return false, err
 	}
 	var first error
 	fault := func(err error) { first = cmp.Or(first, err) }
@@ -129,16 +137,16 @@ func (l *Log) checkFile(pages bool) error {
 		}
 	})
 	if errors.Is(err, errNoMeta) {
-		return nil // bbolt refuses it, or fills an empty one, which then has no entries
+		return false, nil // bbolt refuses it, or fills an empty one, which then has no entries
 	}
 	if err == nil && pages {
 		im.fault = fault
 		im.check()
 	}
-	if first != nil {
+	if _, disk := errors.AsType[syscall.Errno](first); first != nil && !disk {
 		first = fmt.Errorf("%w: %s: %w", ledger.ErrCorrupt, f.Name(), first)
 	}
-	return errors.Join(err, first)
+	return err == nil, errors.Join(err, first)
 }
 
 // abandon closes what a failed open left open.
