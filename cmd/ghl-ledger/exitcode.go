@@ -72,8 +72,8 @@ func storageError(dir string, err error) error {
 	return err
 }
 
-// endError is storageError of a service that was up: its configuration was good,
-// so what ends it is never 2, on which nobody starts it again.
+// endError is storageError of a service whose configuration was good: what ends it is
+// never 2, on which nobody starts it again.
 func endError(dir string, err error) error {
 	err = storageError(dir, err)
 	if _, ok := errors.AsType[codedError](err); ok || err == nil {

@@ -107,8 +107,9 @@ func TestServeWithoutViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := Config{DataDir: dir}
-	if _, err := openService(cfg, newLogger(io.Discard, "error", "text"), &alerts{}, nil); err == nil || !strings.Contains(err.Error(), "views") {
-		t.Errorf("the service opens with %v, want what is wrong with its views", err)
+	_, err := openService(cfg, newLogger(io.Discard, "error", "text"), &alerts{}, nil)
+	if code := complain(io.Discard, err); code != exitFailed || !strings.Contains(err.Error(), "views") {
+		t.Errorf("the service opens with %v, exit %d, want what is wrong with its views, and %d", err, code, exitFailed)
 	}
 	if l, err := boltlog.Open(dir, boltlog.Options{}); err != nil {
 		t.Errorf("the ledger after it: %v", err)

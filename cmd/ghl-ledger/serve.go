@@ -54,7 +54,8 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 
 // crashLoudly has a panic nobody recovers, and a watchdog, end the process by SIGABRT:
 // Go's own exit code for both is 2, which means a bad configuration here, and that
-// nobody is to start it again. No core is dumped: it would hold keys and personal data.
+// nobody is to start it again. No core is to be dumped: it would hold keys and personal
+// data. (Who takes cores by a pipe is told so by the limit, and has to heed it.)
 func crashLoudly(log *slog.Logger) {
 	debug.SetTraceback("crash")
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {

@@ -78,7 +78,7 @@ func openService(cfg Config, log *slog.Logger, alerts *alerts, doubt func(error)
 	s.backups = &backups{from: s.ledger, dir: cfg.BackupDir, every: cfg.BackupEvery, keep: cfg.BackupKeep, of: s.ledger.ID(), log: log, alert: s.alert}
 	s.runner, err = openViews(cfg.DataDir, s.ledger, log)
 	if err != nil {
-		return nil, err
+		return nil, endError(cfg.DataDir, err) // no configuration is about them
 	}
 	s.leads = projections.LeadsView{Runner: s.runner, Meaning: meaning}
 	s.outcomes = projections.OutcomesView{Runner: s.runner, Meaning: meaning}
