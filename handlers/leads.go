@@ -233,7 +233,7 @@ func (a *api) setOptOut(r *http.Request, p httprouter.Params, kind string, out b
 		return nil, err
 	}
 	if lead.Forgotten { // the word would be forgotten, too
-		return nil, fmt.Errorf("%w: %s is forgotten, and nothing is sent to it: readmit it first, with the opt-out if it is to hold", ErrState, contact)
+		return nil, fmt.Errorf("%w: %s is forgotten, and nothing is sent to it: readmit it first", ErrState, contact)
 	}
 	var in reasoned
 	if err := input(r, &in); err != nil {
@@ -283,30 +283,35 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	if a.Forget == nil {
 		return nil, &notConfigured
 	}
-	lead, err := a.contactOf(p.ByName("contact_id"))
-	if err != nil {
+	contact := p.ByName("contact_id")
+	if _, err := a.contactOf(contact); err != nil {
 		return nil, err
 	}
 	var in reasoned
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
+	var lead projections.Lead
 	var id string
-	err = a.Forget.Forget(context.WithoutCancel(r.Context()), func(ctx context.Context) (err error) {
+	err := a.Forget.Forget(context.WithoutCancel(r.Context()), func(ctx context.Context) (_ []projections.Lead, err error) {
+		if lead, err = a.contactOf(contact); err != nil { // as it is now: it may have got an address meanwhile
+			return nil, err
+		}
+		people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
 		id, err = a.onLead(r.WithContext(ctx), lead, projections.KindForgotten, in.Reason, people)
-		return err
-	}, lead)
+		return []projections.Lead{lead}, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
-	return forgottenAnswer{lead.ContactID, true, lead.Forgotten, id}, nil
+	return forgottenAnswer{contact, true, lead.Forgotten, id}, nil
 }
 
 // readmittedAnswer says that what comes about a contact is kept.
 type readmittedAnswer struct {
 	Contact string `json:"contact_id"`
-	Already bool   `json:"already,omitempty"` // it was so before
+	Already bool   `json:"already,omitempty"`   // it was so before
+	Out     bool   `json:"opted_out,omitempty"` // by this: see readmission
 	AuditID string `json:"audit_id"`
 }
 
@@ -333,7 +338,7 @@ func (a *api) readmit(r *http.Request, p httprouter.Params) (any, error) {
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	answer := readmittedAnswer{Contact: contact}
+	answer := readmittedAnswer{Contact: contact, Out: in.OptOut}
 	err := a.Forget.Readmit(context.WithoutCancel(r.Context()), contact, func(ctx context.Context, was bool) error {
 		if !was && missing != nil {
 			return missing

@@ -41,9 +41,10 @@ func TestPatientVerify(t *testing.T) {
 // slowForgetter has as much to do.
 type slowForgetter struct{}
 
-func (slowForgetter) Forget(ctx context.Context, say func(context.Context) error, _ ...projections.Lead) error {
+func (slowForgetter) Forget(ctx context.Context, say func(context.Context) ([]projections.Lead, error)) error {
 	time.Sleep(300 * time.Millisecond) // as above
-	return say(ctx)
+	_, err := say(ctx)
+	return err
 }
 
 func (slowForgetter) Readmit(ctx context.Context, _ string, say func(context.Context, bool) error) error {
@@ -81,16 +82,17 @@ type heldForgetter struct {
 	done        chan error
 }
 
-func (f heldForgetter) Forget(ctx context.Context, say func(context.Context) error, _ ...projections.Lead) error {
+func (f heldForgetter) Forget(ctx context.Context, say func(context.Context) ([]projections.Lead, error)) error {
 	close(f.begun)
 	<-f.goOn
-	err := errors.Join(ctx.Err(), say(ctx))
+	_, err := say(ctx)
+	err = errors.Join(ctx.Err(), err)
 	f.done <- err
 	return err
 }
 
 func (f heldForgetter) Readmit(ctx context.Context, _ string, say func(context.Context, bool) error) error {
-	return f.Forget(ctx, func(ctx context.Context) error { return say(ctx, true) })
+	return f.Forget(ctx, func(ctx context.Context) ([]projections.Lead, error) { return nil, say(ctx, true) })
 }
 
 // TestLeftForget: what was asked for goes on if whoever asked does not wait.

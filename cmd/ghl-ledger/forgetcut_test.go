@@ -63,10 +63,10 @@ var errCut = errors.New("cut off")
 // ask has an erasure cut off after it was asked for.
 func (l *life) ask(contact string) {
 	l.t.Helper()
-	err := l.forgetting.Forget(l.t.Context(), func(context.Context) error {
+	err := l.forgetting.Forget(l.t.Context(), func(context.Context) ([]projections.Lead, error) {
 		l.append(projections.KindForgotten, contact, `{"details":{}}`, 1)
-		return errCut
-	}, projections.Lead{ContactID: contact})
+		return nil, errCut
+	})
 	if !errors.Is(err, errCut) {
 		l.t.Fatal(err)
 	}
@@ -75,13 +75,13 @@ func (l *life) ask(contact string) {
 // forget asks for an erasure, does what comes meanwhile, and has it done.
 func (l *life) forget(contact string, meanwhile ...func()) {
 	l.t.Helper()
-	err := l.forgetting.Forget(l.t.Context(), func(context.Context) error {
+	err := l.forgetting.Forget(l.t.Context(), func(context.Context) ([]projections.Lead, error) {
 		l.append(projections.KindForgotten, contact, `{"details":{}}`, 1)
 		for _, do := range meanwhile {
 			do()
 		}
-		return nil
-	}, projections.Lead{ContactID: contact})
+		return []projections.Lead{{ContactID: contact}}, nil
+	})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -153,8 +153,8 @@ func TestForgetCutOff(t *testing.T) {
 			l.forget("b")
 		}, true, "ac", "c"},
 		{"one never recorded", func(l *life) {
-			cut := func(context.Context) error { return errCut }
-			if err := l.forgetting.Forget(l.t.Context(), cut, projections.Lead{ContactID: "a"}); !errors.Is(err, errCut) {
+			cut := func(context.Context) ([]projections.Lead, error) { return nil, errCut }
+			if err := l.forgetting.Forget(l.t.Context(), cut); !errors.Is(err, errCut) {
 				l.t.Fatal(err)
 			}
 		}, true, "abc", "abc"},
@@ -236,6 +236,21 @@ func TestReadmitMeanwhile(t *testing.T) {
 	})
 	<-readmitted
 	l.keeps("a")
+	l.end()
+}
+
+// TestReadmitEnds: whoever waits for a turn waits no longer than his context.
+func TestReadmitEnds(t *testing.T) {
+	l := live(t, filepath.Join(t.TempDir(), "data"))
+	l.append("contact.created", "a", `{"type":"contact.created","data":{}}`, 1)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	l.forget("a", func() {
+		err := l.forgetting.Readmit(over, "a", func(context.Context, bool) error { return nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("a readmission whose context is over: %v", err)
+		}
+	})
 	l.end()
 }
 

@@ -27,11 +27,7 @@ func (d forgetDeleted) Run(ctx context.Context) error {
 	if err != nil {
 		return ending(ctx, err)
 	}
-	deleted, err := d.leads.Deleted()
-	if err == nil {
-		err = d.forget(ctx, deleted...)
-	}
-	if err != nil {
+	if err := d.forget(ctx); err != nil {
 		return ending(ctx, err)
 	}
 	for e, err := range d.log.Tail(ctx, head) {
@@ -56,30 +52,31 @@ func (d forgetDeleted) hear(ctx context.Context, e ledger.Entry) error {
 	if err != nil || !ok || lead.Status != projections.StatusDeleted || lead.Created.IsZero() {
 		return err
 	}
-	deleted, err := d.leads.Deleted()
-	if err != nil {
-		return err
-	}
-	return d.forget(ctx, deleted...)
+	return d.forget(ctx)
 }
 
-// forget says so of each lead and destroys what is known of all of them.
-func (d forgetDeleted) forget(ctx context.Context, leads ...projections.Lead) error {
-	if len(leads) == 0 {
-		return nil
+// forget says so of each deleted lead and destroys what is known of all of them.
+func (d forgetDeleted) forget(ctx context.Context) error {
+	deleted, err := d.leads.Deleted()
+	if err != nil || len(deleted) == 0 {
+		return err
 	}
-	return d.forgetting.Forget(ctx, func(ctx context.Context) error {
+	return d.forgetting.Forget(ctx, func(ctx context.Context) ([]projections.Lead, error) {
+		leads, err := d.leads.Deleted() // as it is now: others may have been forgotten first
+		if err != nil {
+			return nil, err
+		}
 		for _, lead := range leads {
 			draft, err := forgotten(lead)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if _, err := d.log.Append(ledger.WithReserve(ctx), draft); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		return nil
-	}, leads...)
+		return leads, nil
+	})
 }
 
 // forgotten is the entry that says that a deleted lead is forgotten: once for

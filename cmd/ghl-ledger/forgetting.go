@@ -15,6 +15,7 @@ import (
 	"github.com/enterprisehub/ghl-ledger/ledger"
 	"github.com/enterprisehub/ghl-ledger/ledger/boltlog"
 	"github.com/enterprisehub/ghl-ledger/projections"
+	"golang.org/x/sync/semaphore"
 )
 
 // forgetting destroys what is known of a contact: the keys in the ledger, then
@@ -26,16 +27,20 @@ type forgetting struct {
 	runner *projections.Runner
 	mark   string // a file
 
-	order sync.RWMutex // read-held from the word of an erasure to its end: a readmission is before the one or after the other
-	one   sync.Mutex   // erasures go one after the other
+	order *semaphore.Weighted // an erasure holds one from its word to its end, a readmission all: it is before the one or after the other
+	one   *semaphore.Weighted // erasures go one after the other
 
 	mu         sync.Mutex // guards what follows, and the mark
 	owe        int        // erasures under way: they share the mark
 	unfinished bool       // the mark is an earlier life's too, or of one that failed
 }
 
+// everyErasure is more than there are at a time.
+const everyErasure = 1 << 30
+
 func newForgetting(l *boltlog.Log, r *projections.Runner, dataDir string) *forgetting {
-	f := &forgetting{ledger: l, runner: r, mark: filepath.Join(dataDir, "forgetting")}
+	f := &forgetting{ledger: l, runner: r, mark: filepath.Join(dataDir, "forgetting"),
+		order: semaphore.NewWeighted(everyErasure), one: semaphore.NewWeighted(1)}
 	_, err := os.Stat(f.mark)
 	f.unfinished = err == nil
 	return f
@@ -44,14 +49,17 @@ func newForgetting(l *boltlog.Log, r *projections.Runner, dataDir string) *forge
 // Forget implements handlers.Forgetter. Many are forgotten at the price of one: the
 // ledger is read and the views are rewritten once. What fails is tried again by the
 // next start, or the next readmission.
-func (f *forgetting) Forget(ctx context.Context, say func(context.Context) error, leads ...projections.Lead) (err error) {
-	f.order.RLock()
-	defer f.order.RUnlock()
+func (f *forgetting) Forget(ctx context.Context, say func(context.Context) ([]projections.Lead, error)) (err error) {
+	if err := f.order.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.order.Release(1)
 	if err := f.begin(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.end(err != nil)) }()
-	if err := say(ctx); err != nil {
+	leads, err := say(ctx)
+	if err != nil || len(leads) == 0 {
 		return err
 	}
 	var who []ledger.Erasure
@@ -64,8 +72,10 @@ func (f *forgetting) Forget(ctx context.Context, say func(context.Context) error
 // destroy takes the keys and rewrites the views. In a damaged ledger the keys go
 // and the views stay, since none can be built of it; the next start tries again.
 func (f *forgetting) destroy(ctx context.Context, who []ledger.Erasure) error {
-	f.one.Lock()
-	defer f.one.Unlock()
+	if err := f.one.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.one.Release(1)
 	if err := f.ledger.Erase(ctx, who...); err != nil {
 		return err
 	}
@@ -107,8 +117,10 @@ func (f *forgetting) end(failed bool) error {
 // Readmit implements handlers.Forgetter. Whoever was to be forgotten before is
 // forgotten first, which may take as long as that does.
 func (f *forgetting) Readmit(ctx context.Context, contact string, say func(ctx context.Context, was bool) error) error {
-	f.order.Lock()
-	defer f.order.Unlock()
+	if err := f.order.Acquire(ctx, everyErasure); err != nil {
+		return err
+	}
+	defer f.order.Release(everyErasure)
 	if err := f.catchUp(ctx); err != nil {
 		return err
 	}
@@ -121,8 +133,10 @@ func (f *forgetting) Readmit(ctx context.Context, contact string, say func(ctx c
 
 // finish does what an earlier life was about to do.
 func (f *forgetting) finish(ctx context.Context) error {
-	f.order.RLock()
-	defer f.order.RUnlock()
+	if err := f.order.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.order.Release(1)
 	return f.catchUp(ctx)
 }
 

@@ -21,7 +21,7 @@ type deed struct {
 	path, ask string
 	done      string
 	already   string // where nothing was to be done
-	not       string // where DND in GoHighLevel outlasts it
+	not       string // where it is opted out: by this, or by DND in GoHighLevel, which outlasts it
 	slow      string // said before the answer, where that takes minutes
 	input     any    // nil: the reason alone
 	ifThere   string // for a contact that nothing is told of, and that the ledger may know nevertheless: to ask with
@@ -70,10 +70,10 @@ func (c *oneLead) act(ctx context.Context, con *console, d deed) error {
 	}
 	said := d.done
 	switch {
-	case came.Already:
-		said = d.already
 	case came.Out && d.not != "":
 		said = d.not
+	case came.Already:
+		said = d.already
 	}
 	_, err := fmt.Fprintf(con.out, "%s %s (recorded as %s)\n", printable(c.Contact), said, came.AuditID)
 	return err
@@ -153,6 +153,7 @@ func (c *leadsReadmitCmd) Run(ctx context.Context, con *console) error {
 	}
 	return c.act(ctx, con, deed{path: "/readmit", ask: ask + out, ifThere: ask + out + ", if it was forgotten", input: input,
 		done: "is kept again, and is a lead again with its next event", already: "was kept before, too",
+		not:  "is kept, and is not written to",
 		slow: "Whoever is being forgotten is forgotten first: that can take minutes."})
 }
 
