@@ -42,7 +42,7 @@ func (g *generation) fold(p Projection, batch []ledger.Entry) error {
 			n = bad
 		default:
 			if errors.Is(fault, ErrDamaged) {
-				g.harm = fault
+				g.met = fault
 			}
 			if err := g.park(batch[0], fault); err != nil {
 				return err

@@ -47,9 +47,10 @@ type generation struct {
 	served   bool // before it was taken back
 	held     bool // takes over when a person says so
 	purges   bool // nothing that served before it is kept: see Rewrite
+	mends    bool // what serves before it is damaged, and not kept
 	place    atomic.Pointer[ledger.Cursor]
 	parked   atomic.Int64
-	harm     error // what its follower met in it
+	met      error // what its follower met that is damaged
 }
 
 // errUnreadable marks a view that cannot be used and is to be made anew.

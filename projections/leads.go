@@ -82,7 +82,8 @@ const LeadsName = "leads"
 // Name implements Projection.
 func (Leads) Name() string { return LeadsName }
 
-// Version implements Projection. It rises when messages are read otherwise.
+// Version implements Projection. It rises when messages are read, or entries folded,
+// otherwise.
 func (Leads) Version() int { return 3 }
 
 // Apply implements Projection.

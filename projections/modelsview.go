@@ -177,8 +177,8 @@ func (v ModelsView) model(r rows, id string) (*scoring.Model, error) {
 		return nil, fmt.Errorf("%w: %s", ErrNoModel, id)
 	}
 	m, err := scoring.ParseModel(row.Model)
-	if err != nil {
-		return nil, err
+	if err != nil { // it was parsed before it was kept
+		return nil, Damaged("models", err)
 	}
 	v.parsed.byID[id] = m
 	return m, nil
@@ -266,7 +266,7 @@ func (row modelRow) info(id string, inForce []string) (ModelInfo, error) {
 		FeatureSet string `json:"feature_set"`
 		Target     string
 	}
-	err := json.Unmarshal(row.Model, &m)
+	err := Decode("models", row.Model, &m)
 	info := ModelInfo{
 		ID: id, Kind: m.Kind, Target: cmp.Or(m.Target, TargetWin), FeatureSet: m.FeatureSet, Status: row.Status, By: row.By, EventID: row.Event,
 		Decided: row.Last.By, Reason: row.Last.Reason, Trained: &row.At, Card: row.Card,

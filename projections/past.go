@@ -15,7 +15,8 @@ import (
 // however the process ends, nothing of it is left. One goroutine may use it.
 type Past struct {
 	Meaning
-	g *generation
+	g       *generation
+	suspect func(error) // told of what is damaged in the view that it is a copy of
 }
 
 // FoldLeads folds the ledger into an empty view up to the entry at until. The
@@ -51,7 +52,12 @@ func (v LeadsView) At(ctx context.Context, until ledger.Seq, dir string) (*Past,
 	if err := v.Wait(ctx, until); err != nil {
 		return nil, err
 	}
-	p := &Past{Meaning: v.Meaning.orDefault()}
+	view, err := v.Runner.view(LeadsName)
+	if err != nil {
+		return nil, err
+	}
+	from := view.serving.Load()
+	p := &Past{Meaning: v.Meaning.orDefault(), suspect: func(err error) { view.suspect(from, err) }}
 	err = p.open(dir, func(path string) error { return v.copyAt(until, path) }, true)
 	if errors.Is(err, errElsewhere) {
 		return FoldLeads(ctx, v.Runner.log, v.Meaning, until, dir)
@@ -102,7 +108,7 @@ const pastLeads = 256
 // Each yields every lead in the order of contact ids, deleted ones too. Those
 // that were forgotten are left out, and so are the properties that fit a lead.
 func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
-	return p.g.db.View(func(tx *bbolt.Tx) error {
+	err := p.g.db.View(func(tx *bbolt.Tx) error {
 		r, n := rows{tx: tx}, 0
 		return r.each("leads", func(contact, _ []byte) error {
 			if n++; n%pastLeads == 0 {
@@ -118,6 +124,10 @@ func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
 			return yield(lead)
 		})
 	})
+	if errors.Is(err, ErrDamaged) && p.suspect != nil {
+		p.suspect(err)
+	}
+	return err
 }
 
 // Close gives the file back.

@@ -222,7 +222,7 @@ func (v *view) takeOver(ctx context.Context, g *generation) (*generation, error)
 }
 
 // retire closes the generation that served before g, keeps it for a rollback
-// unless g purges, and removes the one before it.
+// unless g purges or mends, and removes the one before it.
 func (v *view) retire(old, g *generation) {
 	err := old.close() // waits for its readers
 	v.mu.Lock()
@@ -230,6 +230,8 @@ func (v *view) retire(old, g *generation) {
 	switch {
 	case g.purges:
 		v.purged, v.unpurged = g.generation, v.drop(g)
+	case g.mends && !old.readOnly:
+		err = errors.Join(err, v.forget(old.file))
 	case !old.readOnly:
 		if v.previous != nil {
 			_ = v.forget(*v.previous) // what stays is removed by the next start

@@ -103,7 +103,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	return err
 }
 
-// Close flushes and closes the files. Run must have returned.
+// Close flushes and closes the files, and removes a damaged one, which the next start
+// makes anew. Run must have returned.
 func (r *Runner) Close() error {
 	var errs []error
 	for _, v := range r.views {

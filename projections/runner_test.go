@@ -338,64 +338,6 @@ func harmedViews(t *testing.T, each func(whole []byte, try func(what string, har
 	})
 }
 
-// TestDamagedRow: a row of a view that cannot be read back is an error of its own, and
-// the view is made anew beside the one that serves; without somebody who follows it,
-// by the next start.
-func TestDamagedRow(t *testing.T) {
-	for _, followed := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			dir, log := t.TempDir(), memlog.New(time.Now)
-			_, stop := start(t, dir, log, projections.NewLeads(meaning))
-			appendBodies(t, log, "c1", `{"type":"contact.created","data":{"contact_id":"c1","first_name":"Ann"}}`)
-			synctest.Wait()
-			stop()
-			damageRow(t, filepath.Join(dir, "leads@3.1.db"), `"Ann"`, `"Ann#`)
-			var r *projections.Runner
-			if followed {
-				r, stop = start(t, dir, log, projections.NewLeads(meaning))
-			} else {
-				var err error
-				if r, err = projections.NewRunner(dir, log, quiet, projections.NewLeads(meaning)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			name := func() (string, error) {
-				lead, _, err := projections.LeadsView{Runner: r, Meaning: meaning}.Get("c1")
-				return lead.FirstName, err
-			}
-			if got, err := name(); !errors.Is(err, projections.ErrDamaged) {
-				t.Errorf("followed %v: a lead whose row is damaged: %q, %v", followed, got, err)
-			}
-			if !followed {
-				if err := r.Close(); err != nil {
-					t.Fatal(err)
-				}
-				r, stop = start(t, dir, log, projections.NewLeads(meaning))
-			}
-			synctest.Wait()
-			if got, err := name(); got != "Ann" || err != nil {
-				t.Errorf("followed %v: made anew: %q, %v", followed, got, err)
-			}
-			stop()
-			if left, err := filepath.Glob(filepath.Join(dir, "leads@*")); err != nil || len(left) != 1 {
-				t.Errorf("followed %v: left are %v, %v", followed, left, err)
-			}
-		})
-	}
-}
-
-// damageRow puts one text in the place of another of the same length in a file.
-func damageRow(t *testing.T, path, before, after string) {
-	t.Helper()
-	file, err := os.ReadFile(path)
-	if err != nil || !bytes.Contains(file, []byte(before)) {
-		t.Fatalf("no %s in %s: %v", before, path, err)
-	}
-	if err := os.WriteFile(path, bytes.ReplaceAll(file, []byte(before), []byte(after)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // opens is a ledger that looks into the folder of views whenever it is read.
 type opens struct {
 	ledger.Reader

@@ -159,8 +159,8 @@ func (v *view) foldLive(g *generation, batch []ledger.Entry) error {
 func (v *view) foldInto(g *generation, batch []ledger.Entry) error {
 	parked := g.parked.Load()
 	err := g.fold(v.p, batch)
-	if g.harm != nil && v.serving.Load() == g {
-		v.suspect(g, g.harm)
+	if g.met != nil {
+		v.suspect(g, g.met)
 	}
 	if n := g.parked.Load() - parked; n > 0 {
 		v.o.Logger.Error("entries parked", "projection", v.p.Name(), "seq", batch[len(batch)-1].Seq, "count", n)
@@ -236,9 +236,10 @@ func (v *view) await(ctx context.Context, seq ledger.Seq) error {
 }
 
 func (v *view) close() error {
+	damage := v.damage()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	g, damage := v.serving.Load(), v.damage()
+	g := v.serving.Load()
 	err := g.close()
 	if damage != nil {
 		v.o.Logger.Error("view damaged: the next start makes it anew", "projection", v.p.Name(), "err", damage)

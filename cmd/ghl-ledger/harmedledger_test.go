@@ -13,7 +13,7 @@ import (
 // with a word, the code of one, and by the second start at the latest: bbolt ends
 // the first from where nothing recovers.
 func TestHarmedLedger(t *testing.T) {
-	p := someLeads(t, 50)
+	p := someLeads(t, 50, "off")
 	p.kill()
 	file := filepath.Join(p.data, "ledger.db")
 	before := p.keepLedger()
@@ -23,12 +23,12 @@ func TestHarmedLedger(t *testing.T) {
 		if err := os.WriteFile(file, harmPage(before[file], page), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		state := p.trial()
+		state := p.trial(p.ready)
 		if !aborted(state) {
 			continue // a free page, or one that a start looks at itself
 		}
 		ended++
-		state = p.trial()
+		state = p.trial(p.ready)
 		log, err := os.ReadFile(p.log.Name())
 		if said := fmt.Sprintf("page %d", page); err != nil || state.ExitCode() != exitCorrupt || !bytes.Contains(log, []byte(said)) {
 			t.Errorf("page %d is damaged: the second start ended with %v, want %d and a word of %s: %v", page, state, exitCorrupt, said, err)

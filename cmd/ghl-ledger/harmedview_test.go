@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // TestHarmedView: a damaged page in a view's file ends no start after a kill, and one
@@ -24,7 +26,7 @@ func TestHarmedView(t *testing.T) {
 		{"stopped", func(p *process) { p.stop() }, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := someLeads(t, 50)
+			p := someLeads(t, 50, "off")
 			tt.end(p)
 			leads := p.viewOf("leads")
 			whole, err := os.ReadFile(leads)
@@ -35,7 +37,7 @@ func TestHarmedView(t *testing.T) {
 				if err := os.WriteFile(leads, harmPage(whole, page), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				if state := p.trial(); state.Exited() || aborted(state) && tt.may == 0 {
+				if state := p.trial(p.ready); state.Exited() || aborted(state) && tt.may == 0 {
 					t.Errorf("page %d: the start ended with %v", page, state)
 				}
 				p.start()
@@ -52,7 +54,7 @@ func TestHarmedView(t *testing.T) {
 // TestViewNotOpened: a view that the process did not survive to open is made anew, and
 // no other is.
 func TestViewNotOpened(t *testing.T) {
-	p := someLeads(t, 0)
+	p := someLeads(t, 0, "off")
 	ann := fmt.Appendf(nil, `{"type":"contact.created","timestamp":%q,"data":{"contact_id":"c1","first_name":"Ann"}}`, time.Now().UTC().Format(time.RFC3339))
 	if got, err := p.deliver(ann); err != nil || got.HTTP != http.StatusOK {
 		t.Fatalf("delivery: %d %v", got.HTTP, err)
@@ -85,31 +87,95 @@ func TestViewNotOpened(t *testing.T) {
 	}
 }
 
-// TestDamagedRow: of a view with a row that cannot be read back a start may end, once,
+// TestDamagedRow: of a view with rows that cannot be read back a start may end, once,
 // in a way that has a supervisor start again.
 func TestDamagedRow(t *testing.T) {
-	p := someLeads(t, 10)
-	p.stop()
-	leads := p.viewOf("leads")
-	file, err := os.ReadFile(leads)
-	row := []byte(`{"loc":{`)
-	if err != nil || bytes.Count(file, row) < 10 {
-		t.Fatalf("the rows of leads are not as they were: %v, %.200q", err, file[bytes.Index(file, []byte("contact_damaged_")):])
+	for _, tt := range []struct{ view, bucket, keys string }{
+		{"leads", "leads", "contact_damaged_"},
+		{"pending", "facts", "ticked"}, // a time, in binary
+	} {
+		t.Run(tt.view, func(t *testing.T) {
+			p := someLeads(t, 10, "dry-run")
+			p.stop()
+			p.start() // the clock ticks with the next thing that happens
+			p.until(p.waitTime, "a tick", func() bool {
+				return len(list[struct{}](p, "/api/v1/events?kind=clock.ticked")) > 0
+			})
+			p.until(p.waitTime, "caught up", p.caughtUp)
+			p.stop()
+			whole := flipRows(t, p.viewOf(tt.view), tt.bucket, tt.keys)
+			late := created(10)
+			planned := func() bool {
+				got, err := p.deliver(late)
+				if err != nil || p.status("/api/v1/leads/contact_damaged_10?wait="+got.Data.EventID) != http.StatusOK {
+					return false
+				}
+				for i := range 10 {
+					if p.status(fmt.Sprint("/api/v1/leads/contact_damaged_", i)) != http.StatusOK {
+						return false
+					}
+				}
+				return true
+			}
+			state := p.trial(planned)
+			if state.ExitCode() == exitFailed {
+				state = p.trial(planned)
+			}
+			if state.Exited() {
+				t.Errorf("a start ended with %v", state)
+			}
+			p.start()
+			p.until(p.waitTime, "caught up", p.caughtUp)
+			p.stop()
+			if flipRows(t, p.viewOf(tt.view), tt.bucket, tt.keys) != whole {
+				t.Error("the damaged view is still there")
+			}
+		})
 	}
-	if err := os.WriteFile(leads, bytes.ReplaceAll(file, row, []byte(`{"loc"#{`)), 0o600); err != nil {
+}
+
+// flipRows flips a bit in the first byte of rows, and returns what that was before.
+func flipRows(t *testing.T, path, bucket, prefix string) (first byte) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	if err != nil {
 		t.Fatal(err)
 	}
-	state := p.trial()
-	if code := state.ExitCode(); state.Exited() && code != exitFailed {
-		t.Errorf("the start ended with %v", state)
-	}
-	p.start()
-	p.until(p.waitTime, "caught up", p.caughtUp)
-	for i := range 10 {
-		if status := p.get(fmt.Sprint("/api/v1/leads/contact_damaged_", i), nil); status != http.StatusOK {
-			t.Errorf("a lead of the view made anew: %d", status)
+	rows := map[string][]byte{}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		c := b.Cursor()
+		for k, v := c.Seek([]byte(prefix)); bytes.HasPrefix(k, []byte(prefix)); k, v = c.Next() {
+			rows[string(k)] = bytes.Clone(v)
 		}
+		for k, v := range rows {
+			first = v[0]
+			v[0] ^= 8
+			if err := b.Put([]byte(k), v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil || len(rows) == 0 {
+		t.Fatalf("%d rows in %s: %v", len(rows), path, err)
 	}
+	return first
+}
+
+// status asks the API, and returns 0 where nobody answers.
+func (p *process) status(path string) int {
+	req, err := http.NewRequest(http.MethodGet, "http://"+p.admin+path, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
 }
 
 // viewOf is the one file of a view.
@@ -123,8 +189,8 @@ func (p *process) viewOf(name string) string {
 }
 
 // someLeads is a service that has caught up with n leads.
-func someLeads(t *testing.T, n int) *process {
-	p := newProcess(t, map[string]string{"GHL_EFFECTS": "off"})
+func someLeads(t *testing.T, n int, effects string) *process {
+	p := newProcess(t, map[string]string{"GHL_EFFECTS": effects})
 	p.start()
 	for i := range n {
 		if got, err := p.deliver(created(i)); err != nil || got.HTTP != http.StatusOK {
@@ -145,9 +211,9 @@ func harmPage(whole []byte, page int) []byte {
 	return harmed
 }
 
-// trial starts the service, waits until it is ready or has ended, and ends it as
+// trial starts the service, waits until done says yes or it has ended, and ends it as
 // kill does. It returns how it ended.
-func (p *process) trial() *os.ProcessState {
+func (p *process) trial(done func() bool) *os.ProcessState {
 	p.t.Helper()
 	p.launch()
 	cmd, ended := p.cmd, make(chan struct{})
@@ -161,12 +227,12 @@ func (p *process) trial() *os.ProcessState {
 		<-ended
 	}
 	defer end()
-	p.until(p.startTime, "ready or ended", func() bool {
+	p.until(p.startTime, "done or ended", func() bool {
 		select {
 		case <-ended:
 			return true
 		default:
-			return p.ready()
+			return done()
 		}
 	})
 	end()

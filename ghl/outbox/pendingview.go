@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/enterprisehub/ghl-ledger/ledger"
+	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/oklog/ulid/v2"
 	"go.etcd.io/bbolt"
 )
@@ -69,7 +70,7 @@ func (v PendingView) Planned(seq ledger.Seq) (bool, error) {
 func (v PendingView) Ticked() (at time.Time, err error) {
 	err = v.read(func(b *buckets) error {
 		if t := b.facts.Get(tickedKey); t != nil {
-			return at.UnmarshalBinary(t)
+			return projections.Damaged("facts", at.UnmarshalBinary(t))
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/enterprisehub/ghl-ledger/projections"
 	"github.com/oklog/ulid/v2"
 )
 
@@ -79,7 +80,7 @@ func (v PendingView) memory(contact, opportunity string) (m memory, err error) {
 	err = v.read(func(b *buckets) error {
 		if at := b.answered.Get([]byte(contact)); at != nil {
 			if err := m.answered.UnmarshalBinary(at); err != nil {
-				return err
+				return projections.Damaged("answered", err)
 			}
 		}
 		m.deal, err = b.dealOf(opportunity)

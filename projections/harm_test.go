@@ -1,0 +1,239 @@
+package projections_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/enterprisehub/ghl-ledger/ledger/memlog"
+	"github.com/enterprisehub/ghl-ledger/projections"
+	"go.etcd.io/bbolt"
+)
+
+// TestDamagedRow: a row of a view that cannot be read back is an error of its own, and
+// the view is made anew beside the one that serves; without somebody who follows it,
+// by the next start.
+func TestDamagedRow(t *testing.T) {
+	for _, followed := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			dir, log := t.TempDir(), memlog.New(time.Now)
+			_, stop := start(t, dir, log, projections.NewLeads(meaning))
+			appendBodies(t, log, "c1", `{"type":"contact.created","data":{"contact_id":"c1","first_name":"Ann"}}`)
+			synctest.Wait()
+			stop()
+			damageRow(t, filepath.Join(dir, "leads@3.1.db"), `"Ann"`, `"Ann#`)
+			var r *projections.Runner
+			if followed {
+				r, stop = start(t, dir, log, projections.NewLeads(meaning))
+			} else {
+				var err error
+				if r, err = projections.NewRunner(dir, log, quiet, projections.NewLeads(meaning)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			name := func() (string, error) {
+				lead, _, err := projections.LeadsView{Runner: r, Meaning: meaning}.Get("c1")
+				return lead.FirstName, err
+			}
+			if got, err := name(); !errors.Is(err, projections.ErrDamaged) {
+				t.Errorf("followed %v: a lead whose row is damaged: %q, %v", followed, got, err)
+			}
+			if !followed {
+				if err := r.Close(); err != nil {
+					t.Fatal(err)
+				}
+				r, stop = start(t, dir, log, projections.NewLeads(meaning))
+			}
+			synctest.Wait()
+			if got, err := name(); got != "Ann" || err != nil {
+				t.Errorf("followed %v: made anew: %q, %v", followed, got, err)
+			}
+			stop()
+			if left, err := filepath.Glob(filepath.Join(dir, "leads@*")); err != nil || len(left) != 1 {
+				t.Errorf("followed %v: left are %v, %v", followed, left, err)
+			}
+		})
+	}
+}
+
+// damageRow puts one text in the place of another of the same length in a file.
+func damageRow(t *testing.T, path, before, after string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(file, []byte(before)) {
+		t.Fatalf("no %s in %s: %v", before, path, err)
+	}
+	if err := os.WriteFile(path, bytes.ReplaceAll(file, []byte(before), []byte(after)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDamagedRowOfPast: who meets a damaged row in a copy of the view has it made anew,
+// too.
+func TestDamagedRowOfPast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		_, stop := start(t, dir, log, projections.NewLeads(meaning))
+		appendBodies(t, log, "c1", `{"type":"contact.created","data":{"contact_id":"c1","first_name":"Ann"}}`)
+		synctest.Wait()
+		stop()
+		damageRow(t, filepath.Join(dir, "leads@3.1.db"), `"Ann"`, `"Ann#`)
+		r, stop := start(t, dir, log, projections.NewLeads(meaning))
+		defer stop()
+		names := func() (names []string, err error) {
+			head, _ := log.Head(t.Context())
+			past, err := projections.LeadsView{Runner: r, Meaning: meaning}.At(t.Context(), head.Seq, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer past.Close()
+			err = past.Each(t.Context(), func(l projections.Lead) error {
+				names = append(names, l.FirstName)
+				return nil
+			})
+			return names, err
+		}
+		if _, err := names(); !errors.Is(err, projections.ErrDamaged) {
+			t.Errorf("leads of the past with a damaged row: %v", err)
+		}
+		synctest.Wait()
+		if got, err := names(); err != nil || !slices.Equal(got, []string{"Ann"}) {
+			t.Errorf("made anew: %v, %v", got, err)
+		}
+	})
+}
+
+// TestDamagedFiles: whatever else there is of a view in which somebody meets damage,
+// the damaged file goes, once it is replaced, and no other that somebody may want.
+func TestDamagedFiles(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(t *testing.T, r *projections.Runner) // before the damage is met
+		left []string
+	}{
+		{"alone", nil, []string{"counts@2.3.db"}},
+		{"after a panic that is the reader's own fault", func(_ *testing.T, r *projections.Runner) {
+			defer func() { _ = recover() }()
+			_ = r.View("counts", func(*bbolt.Tx) error { panic("of the reader") })
+		}, []string{"counts@2.3.db"}},
+		{"with one to roll back to", func(t *testing.T, r *projections.Runner) {
+			if err := r.Rebuild("counts"); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}, []string{"counts@2.2.db", "counts@2.4.db"}},
+		{"while it is being rebuilt", func(t *testing.T, r *projections.Runner) {
+			if err := r.Rebuild("counts"); err != nil {
+				t.Error(err)
+			}
+		}, []string{"counts@2.3.db"}},
+		{"with a preview", func(t *testing.T, r *projections.Runner) {
+			if err := r.Preview("counts"); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}, []string{"counts@2.3.db"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir, log := t.TempDir(), memlog.New(time.Now)
+				_, stop := start(t, dir, log, counts{version: 1})
+				appendBodies(t, log, "a", "1", "2", "3")
+				synctest.Wait()
+				stop()
+				r, stop := start(t, dir, log, counts{version: 2})
+				synctest.Wait()
+				if tt.do != nil {
+					tt.do(t, r)
+				}
+				meetDamage(t, r)
+				synctest.Wait()
+				if got := count(t, r, "a"); got != 3 {
+					t.Errorf("count = %d, want 3", got)
+				}
+				if serves, newest := r.Status()[0].Generation, tt.left[len(tt.left)-1]; newest != fmt.Sprintf("counts@2.%d.db", serves) {
+					t.Errorf("generation %d serves, want %s", serves, newest)
+				}
+				stop()
+				want := append([]string{"counts@1.1.db"}, tt.left...) // the older version's, for the binary that has its fold
+				if left := filesIn(t, dir); !slices.Equal(left, want) {
+					t.Errorf("left are %v, want %v", left, want)
+				}
+			})
+		})
+	}
+}
+
+// TestDamagedOlder: rows that this version cannot read are no damage of an older one's
+// view, which serves until this one's is built.
+func TestDamagedOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		_, stop := start(t, dir, log, counts{version: 1})
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		stop()
+		r, err := projections.NewRunner(dir, log, quiet, counts{version: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		meetDamage(t, r)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if left := filesIn(t, dir); !slices.Contains(left, "counts@1.1.db") {
+			t.Errorf("left are %v", left)
+		}
+	})
+}
+
+// TestDamagedTwice: what is there again after a rebuild is no damage that one mends: no
+// other is begun.
+func TestDamagedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		r, stop := start(t, dir, log, counts{version: 1})
+		defer stop()
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		for range 3 {
+			meetDamage(t, r)
+			synctest.Wait()
+		}
+		if got := r.Status()[0].Generation; got != 2 {
+			t.Errorf("generation %d serves, want the 2nd", got)
+		}
+	})
+}
+
+// meetDamage has somebody meet a row in the view that is not as it was written: to
+// him, who takes it for one of another form.
+func meetDamage(t *testing.T, r *projections.Runner) {
+	t.Helper()
+	err := r.View("counts", func(tx *bbolt.Tx) error {
+		var other struct{ N int }
+		_, row := tx.Bucket([]byte("counts")).Cursor().First()
+		return projections.Decode("counts", row, &other)
+	})
+	if !errors.Is(err, projections.ErrDamaged) {
+		t.Fatalf("the row was read: %v", err)
+	}
+}
+
+func filesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "counts@*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		names = append(names, filepath.Base(f))
+	}
+	return names
+}
