@@ -94,8 +94,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// TestForgetNewAddress: an address that came while others were being forgotten is one
-// of the contact's, too.
+// TestForgetNewAddress: an address that came before its word was kept is one of the
+// contact's, too.
 func TestForgetNewAddress(t *testing.T) {
 	f := &forgetter{}
 	d := openWithViews(t, func(deps *handlers.Deps) { deps.Forget = f })

@@ -117,9 +117,9 @@ type Raised struct {
 
 // Forgetter destroys contacts' personal data everywhere.
 type Forgetter interface {
-	// Forget has say, in its turn, append the entries that ask for it, so that a restart
-	// finishes what is cut off, and returns when nothing is left of the leads that say
-	// returned.
+	// Forget has say append the entries that ask for it, before or after a readmission,
+	// so that a restart finishes what is cut off, and returns when nothing is left of
+	// the leads that say returned.
 	Forget(ctx context.Context, say func(context.Context) ([]projections.Lead, error)) error
 	// Readmit has what comes about a contact kept again, once all that was asked for
 	// before is destroyed. Then say, which is told whether it was forgotten, appends

@@ -270,6 +270,20 @@ func (a *api) onLead(r *http.Request, lead projections.Lead, kind, reason string
 	return ledger.FormatID(id), err
 }
 
+// latest is contactOf with all that was appended, if the view gets there in time.
+func (a *api) latest(ctx context.Context, contact string) (projections.Lead, error) {
+	head, err := a.Log.Head(ctx)
+	if err != nil {
+		return projections.Lead{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	if err := a.Leads.Wait(ctx, head.Seq); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return projections.Lead{}, err
+	}
+	return a.contactOf(contact)
+}
+
 // forgottenAnswer says that nothing of a contact is left.
 type forgottenAnswer struct {
 	Contact   string `json:"contact_id"`
@@ -294,7 +308,7 @@ func (a *api) forget(r *http.Request, p httprouter.Params) (any, error) {
 	var lead projections.Lead
 	var id string
 	err := a.Forget.Forget(context.WithoutCancel(r.Context()), func(ctx context.Context) (_ []projections.Lead, err error) {
-		if lead, err = a.contactOf(contact); err != nil { // as it is now: it may have got an address meanwhile
+		if lead, err = a.latest(ctx, contact); err != nil { // a readmission may have come first
 			return nil, err
 		}
 		people := map[string]any{"people": PeopleOf(lead)} // sealed by the key that goes
@@ -330,18 +344,15 @@ func (a *api) readmit(r *http.Request, p httprouter.Params) (any, error) {
 		return nil, &notConfigured
 	}
 	contact := p.ByName("contact_id")
-	lead, missing := a.contactOf(contact)
-	if missing != nil && !errors.Is(missing, &notFound) {
-		return nil, missing
-	}
 	var in readmission
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
 	answer := readmittedAnswer{Contact: contact, Out: in.OptOut}
 	err := a.Forget.Readmit(context.WithoutCancel(r.Context()), contact, func(ctx context.Context, was bool) error {
-		if !was && missing != nil {
-			return missing
+		lead, err := a.latest(ctx, contact)
+		if err != nil && (!was || !errors.Is(err, &notFound)) {
+			return err
 		}
 		drafts, err := a.readmitted(r, lead.LocationID, contact, in)
 		if err != nil {

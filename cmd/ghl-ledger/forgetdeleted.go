@@ -62,7 +62,7 @@ func (d forgetDeleted) forget(ctx context.Context) error {
 		return err
 	}
 	return d.forgetting.Forget(ctx, func(ctx context.Context) ([]projections.Lead, error) {
-		leads, err := d.leads.Deleted() // as it is now: others may have been forgotten first
+		leads, err := d.leads.Deleted() // as it is by now
 		if err != nil {
 			return nil, err
 		}
