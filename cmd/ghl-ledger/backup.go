@@ -34,7 +34,7 @@ Exit codes:
   0   made and verified
   1   what was copied is not sound: nothing was kept
   2   could not copy
-  70 to 74  a stopped ledger could not be opened: see serve --help
+  70 to 75  a stopped ledger could not be opened: see serve --help
 
 Examples:
   ghl-ledger backup /backups/ledger.bak --keys /elsewhere/ledger.keys

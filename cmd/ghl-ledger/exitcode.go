@@ -54,6 +54,8 @@ func storageError(dir string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(codedError)): // it has been said
+		return err
 	case errors.Is(err, boltlog.ErrLocked):
 		return coded(exitLocked, "stop the other service first, or set LEDGER_DATA_DIR")
 	case errors.Is(err, boltlog.ErrMode):
@@ -76,7 +78,7 @@ func storageError(dir string, err error) error {
 // never 2, on which nobody starts it again.
 func endError(dir string, err error) error {
 	err = storageError(dir, err)
-	if _, ok := errors.AsType[codedError](err); ok || err == nil {
+	if err == nil || errors.As(err, new(codedError)) {
 		return err
 	}
 	return codedError{exitFailed, err}

@@ -41,7 +41,7 @@ same bytes. People appear under pseudonyms unless --pii is given.
 Exit codes:
   0   exported whole
   2   could not export; no file is left that is not whole
-  70 to 74  a stopped ledger could not be opened: see serve --help
+  70 to 75  a stopped ledger could not be opened: see serve --help
 
 Examples:
   ghl-ledger export --dataset all --format parquet --out analysis/
