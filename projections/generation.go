@@ -47,7 +47,6 @@ type generation struct {
 	served   bool // before it was taken back
 	held     bool // takes over when a person says so
 	purges   bool // nothing that served before it is kept: see Rewrite
-	mends    bool // what serves before it is damaged, and not kept
 	place    atomic.Pointer[ledger.Cursor]
 	parked   atomic.Int64
 	met      error // what its follower met that is damaged

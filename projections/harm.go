@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // ErrDamaged says that a view cannot be read back as it was written. The runner then
@@ -28,6 +29,7 @@ func Damaged(bucket string, err error) error {
 type harm struct {
 	g   *generation
 	err error
+	at  time.Time
 
 	once  sync.Once
 	found error // see verdict
@@ -49,16 +51,23 @@ func (h *harm) verdict() error {
 	return h.found
 }
 
-// suspect notes what was met in the generation that serves: the first that is certain,
-// else the first.
+// judgeEvery is how often a generation is read whole because of panics.
+const judgeEvery = time.Minute
+
+// outweighs says whether h is worth more than what was noted before it.
+func (h *harm) outweighs(old *harm) bool {
+	return old == nil || old.g != h.g || !old.certain() && (h.certain() || h.at.Sub(old.at) >= judgeEvery)
+}
+
+// suspect notes what was met in the generation that serves.
 func (v *view) suspect(g *generation, err error) {
-	if g.readOnly || v.serving.Load() != g { // the rows of an older version are another fold's
+	if g.readOnly { // its rows are another fold's
 		return
 	}
-	h := &harm{g: g, err: err}
-	for {
+	h := &harm{g: g, err: err, at: v.o.Now()}
+	for v.serving.Load() == g && !v.isAnew(g) {
 		old := v.harm.Load()
-		if old != nil && old.g == g && (old.certain() || !h.certain()) {
+		if !h.outweighs(old) {
 			return
 		}
 		if v.harm.CompareAndSwap(old, h) {
@@ -68,23 +77,29 @@ func (v *view) suspect(g *generation, err error) {
 	}
 }
 
-// damage is what is wrong with the generation that serves, or nil.
-func (v *view) damage() error {
-	if h := v.harm.Load(); h != nil && h.g == v.serving.Load() {
+// isAnew says whether g was made because of damage, or came after that: what is met
+// there again is not the file's fault.
+func (v *view) isAnew(g *generation) bool {
+	first := v.anew.Load()
+	return first > 0 && int64(g.generation) >= first
+}
+
+// damageOf is what is wrong with a generation that serves or did last, or nil.
+func (v *view) damageOf(g *generation) error {
+	if h := v.harm.Load(); h != nil && h.g == g {
 		return h.verdict()
 	}
 	return nil
 }
 
-// mend has a damaged view made anew: once in a life, since what is there again after
-// that is no damage.
+// mend has a damaged view made anew, once in a life.
 func (v *view) mend(ctx context.Context) error {
-	for mended := false; ; {
+	for {
 		hurt := v.hurt.wait() // taken before looking
-		if err := v.damage(); err != nil && !mended {
+		g := v.serving.Load()
+		if err := v.damageOf(g); err != nil && v.anew.Load() == 0 {
 			v.o.Logger.Error("view damaged: it is made anew", "projection", v.p.Name(), "err", err)
-			mended = true
-			if err := v.replace(); err != nil {
+			if err := v.replace(g); err != nil {
 				v.o.Logger.Error("view damaged: the next start makes it anew", "projection", v.p.Name(), "err", err)
 			}
 		}
@@ -96,9 +111,12 @@ func (v *view) mend(ctx context.Context) error {
 	}
 }
 
-// replace has what is built, or is to be, keep nothing of what serves. A preview would
-// wait for a person.
-func (v *view) replace() error {
+// replace has something built that takes over from g, if it serves still. A preview
+// would wait for a person.
+func (v *view) replace(g *generation) error {
+	if v.serving.Load() != g {
+		return nil
+	}
 	switch err := v.discard(); {
 	case err == nil:
 		v.o.Logger.Warn("preview discarded: the view that serves is damaged", "projection", v.p.Name())
@@ -107,11 +125,14 @@ func (v *view) replace() error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.serving.Load() != g {
+		return nil
+	}
 	if v.building == nil {
 		if _, err := v.begin(false); err != nil {
 			return err
 		}
 	}
-	v.building.mends = true
+	v.anew.Store(int64(v.building.generation))
 	return nil
 }

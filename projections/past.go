@@ -108,6 +108,14 @@ const pastLeads = 256
 // Each yields every lead in the order of contact ids, deleted ones too. Those
 // that were forgotten are left out, and so are the properties that fit a lead.
 func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
+	if p.suspect != nil {
+		defer func() {
+			if fault := recover(); fault != nil {
+				p.suspect(fmt.Errorf("panic: %v", fault))
+				panic(fault)
+			}
+		}()
+	}
 	err := p.g.db.View(func(tx *bbolt.Tx) error {
 		r, n := rows{tx: tx}, 0
 		return r.each("leads", func(contact, _ []byte) error {

@@ -221,16 +221,18 @@ func (v *view) takeOver(ctx context.Context, g *generation) (*generation, error)
 	return old, nil
 }
 
-// retire closes the generation that served before g, keeps it for a rollback
-// unless g purges or mends, and removes the one before it.
+// retire closes the generation that served before g, and keeps it for a rollback in
+// the place of the one before it: unless g purges, or it is damaged. That is not told
+// of a process that was killed meanwhile, whose next start may keep it.
 func (v *view) retire(old, g *generation) {
+	damage := v.damageOf(old)
 	err := old.close() // waits for its readers
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
 	case g.purges:
 		v.purged, v.unpurged = g.generation, v.drop(g)
-	case g.mends && !old.readOnly:
+	case damage != nil:
 		err = errors.Join(err, v.forget(old.file))
 	case !old.readOnly:
 		if v.previous != nil {

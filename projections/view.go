@@ -28,8 +28,9 @@ type view struct {
 	serving atomic.Pointer[generation]
 	moved   signal // serving has folded more, or is another one
 	harm    atomic.Pointer[harm]
-	hurt    signal // there is a harm
-	wanted  signal // there is something to build
+	hurt    signal       // there is a harm
+	anew    atomic.Int64 // the generation that was built because of one, or 0
+	wanted  signal       // there is something to build
 
 	// fold keeps a take-over between two batches of the live follower.
 	fold sync.Mutex
@@ -161,6 +162,7 @@ func (v *view) foldInto(g *generation, batch []ledger.Entry) error {
 	err := g.fold(v.p, batch)
 	if g.met != nil {
 		v.suspect(g, g.met)
+		g.met = nil
 	}
 	if n := g.parked.Load() - parked; n > 0 {
 		v.o.Logger.Error("entries parked", "projection", v.p.Name(), "seq", batch[len(batch)-1].Seq, "count", n)
@@ -236,7 +238,7 @@ func (v *view) await(ctx context.Context, seq ledger.Seq) error {
 }
 
 func (v *view) close() error {
-	damage := v.damage()
+	damage := v.damageOf(v.serving.Load())
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	g := v.serving.Load()
