@@ -60,10 +60,10 @@ func (v *view) rollback() error {
 	}
 	v.last++
 	if err := g.reopen(); err != nil {
-		return fmt.Errorf("projection %s: %w", v.p.Name(), err)
+		return errors.Join(fmt.Errorf("projection %s: %w", v.p.Name(), err), g.db.Close())
 	}
 	if err := g.rename(v.last); err != nil {
-		return fmt.Errorf("projection %s: %w", v.p.Name(), err)
+		return errors.Join(fmt.Errorf("projection %s: %w", v.p.Name(), err), g.db.Close())
 	}
 	v.previous = nil
 	v.start(g)
@@ -215,6 +215,9 @@ func (v *view) takeOver(ctx context.Context, g *generation) (*generation, error)
 		return nil, err
 	}
 	v.serving.Store(g)
+	if g.purges { // before its predecessor is closed: nobody is to bring back what is to go
+		v.previous = nil
+	}
 	v.building, v.caught, v.fault = nil, true, nil
 	v.moved.send()
 	v.o.Logger.Info("view took over", "projection", v.p.Name(), "generation", g.generation, "seq", g.cursor().Seq)

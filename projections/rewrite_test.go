@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -110,4 +111,44 @@ func TestRewriteEndsWithTheRunner(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestRollbackWhileRewriting: nobody brings back what was written before an erasure,
+// while a reader keeps the one that served from being closed.
+func TestRollbackWhileRewriting(t *testing.T) {
+	dir, log := t.TempDir(), memlog.New(time.Now)
+	r, stop := start(t, dir, log, counts{version: 1})
+	appendBodies(t, log, "a", "1", "2", "3")
+	serves := func(generation int) {
+		for r.Status()[0].Generation != generation {
+			time.Sleep(time.Millisecond) // bbolt's locks are none that a fake clock knows
+		}
+	}
+	if err := errors.Join(r.Sync(t.Context(), "counts"), r.Rebuild("counts")); err != nil {
+		t.Fatal(err)
+	}
+	serves(2)
+	reading, goOn, read := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		read <- r.View("counts", func(*bbolt.Tx) error {
+			close(reading)
+			<-goOn
+			return nil
+		})
+	}()
+	<-reading
+	rewritten := make(chan error, 1)
+	go func() { rewritten <- r.Rewrite(t.Context()) }()
+	serves(3)
+	if err := r.Rollback("counts"); !errors.Is(err, projections.ErrNoPrevious) {
+		t.Errorf("a rollback while the views are rewritten: %v", err)
+	}
+	close(goOn)
+	if err := errors.Join(<-read, <-rewritten); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.3.db"}) {
+		t.Errorf("left are %v, want the rewritten one", left)
+	}
 }

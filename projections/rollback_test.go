@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -128,4 +129,33 @@ func afterCut(t *testing.T, name, dir string, log *memlog.Log) (generation int) 
 	}
 	synctest.Wait()
 	return s.Generation
+}
+
+// TestRollbackAgain: a rollback that failed can be tried again.
+func TestRollbackAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		r, stop := start(t, dir, log, counts{version: 1})
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		if err := r.Rebuild("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		inTheWay := filepath.Join(dir, "counts@1.3.db")
+		if err := os.MkdirAll(filepath.Join(inTheWay, "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Rollback("counts"); err == nil {
+			t.Error("a rollback to a name that is taken")
+		}
+		if err := errors.Join(os.RemoveAll(inTheWay), r.Rollback("counts")); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := r.Status()[0].Generation; got != 4 {
+			t.Errorf("generation %d serves, want the 4th, which was brought back", got)
+		}
+		stop()
+	})
 }
