@@ -72,6 +72,7 @@ func (v *view) diff(ctx context.Context, sample int) (d Diff, err error) {
 	}
 	defer func() { err = errors.Join(err, before.Rollback(), after.Rollback()) }()
 	old := v.serving.Load()
+	defer tell(func(err error) { v.suspect(old, err) })
 	d = Diff{
 		Name: v.p.Name(), Buckets: []BucketDiff{},
 		Before: Side{Version: old.version, Generation: old.generation, Parked: int(old.parked.Load())},

@@ -22,6 +22,9 @@ type Parked struct {
 	Behind  bool   `json:"behind,omitempty"`
 }
 
+// errPanic is a fold's, or bbolt's over a damaged page that the fold reads.
+var errPanic = errors.New("panic")
+
 // errUndo rolls a transaction back for the sake of one entry in it.
 var errUndo = errors.New("undo")
 
@@ -41,7 +44,7 @@ func (g *generation) fold(p Projection, batch []ledger.Entry) error {
 		case bad > 0: // bbolt has no savepoints: keep what came before, then meet it alone
 			n = bad
 		default:
-			if errors.Is(fault, ErrDamaged) {
+			if errors.Is(fault, ErrDamaged) || errors.Is(fault, errPanic) {
 				g.met = fault
 			}
 			if err := g.park(batch[0], fault); err != nil {
@@ -117,7 +120,7 @@ func (g *generation) commit(last ledger.Entry, f func(tx *bbolt.Tx, own *bbolt.B
 func apply(p Projection, tx *bbolt.Tx, e ledger.Entry) (fault error) {
 	defer func() {
 		if r := recover(); r != nil {
-			fault = fmt.Errorf("panic: %v", r)
+			fault = fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
 	return p.Apply(tx, e)

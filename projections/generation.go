@@ -49,7 +49,8 @@ type generation struct {
 	purges   bool // nothing that served before it is kept: see Rewrite
 	place    atomic.Pointer[ledger.Cursor]
 	parked   atomic.Int64
-	met      error // what its follower met that is damaged
+	met      error       // what its follower met that may be damage
+	anew     atomic.Bool // folded from nothing after damage was met: what is met again is not the file's fault
 }
 
 // errUnreadable marks a view that cannot be used and is to be made anew.

@@ -59,13 +59,21 @@ func (h *harm) outweighs(old *harm) bool {
 	return old == nil || old.g != h.g || !old.certain() && (h.certain() || h.at.Sub(old.at) >= judgeEvery)
 }
 
+// tell, deferred, tells of a panic, which goes on.
+func tell(of func(error)) {
+	if p := recover(); p != nil {
+		of(fmt.Errorf("panic: %v", p))
+		panic(p)
+	}
+}
+
 // suspect notes what was met in the generation that serves.
 func (v *view) suspect(g *generation, err error) {
 	if g.readOnly { // its rows are another fold's
 		return
 	}
 	h := &harm{g: g, err: err, at: v.o.Now()}
-	for v.serving.Load() == g && !v.isAnew(g) {
+	for v.serving.Load() == g && !g.anew.Load() {
 		old := v.harm.Load()
 		if !h.outweighs(old) {
 			return
@@ -75,13 +83,6 @@ func (v *view) suspect(g *generation, err error) {
 			return
 		}
 	}
-}
-
-// isAnew says whether g was made because of damage, or came after that: what is met
-// there again is not the file's fault.
-func (v *view) isAnew(g *generation) bool {
-	first := v.anew.Load()
-	return first > 0 && int64(g.generation) >= first
 }
 
 // damageOf is what is wrong with a generation that serves or did last, or nil.
@@ -94,12 +95,12 @@ func (v *view) damageOf(g *generation) error {
 
 // mend has a damaged view made anew, once in a life.
 func (v *view) mend(ctx context.Context) error {
-	for {
+	for mended := false; ; {
 		hurt := v.hurt.wait() // taken before looking
 		g := v.serving.Load()
-		if err := v.damageOf(g); err != nil && v.anew.Load() == 0 {
+		if err := v.damageOf(g); err != nil && !mended {
 			v.o.Logger.Error("view damaged: it is made anew", "projection", v.p.Name(), "err", err)
-			if err := v.replace(g); err != nil {
+			if mended, err = v.replace(g); err != nil {
 				v.o.Logger.Error("view damaged: the next start makes it anew", "projection", v.p.Name(), "err", err)
 			}
 		}
@@ -113,26 +114,34 @@ func (v *view) mend(ctx context.Context) error {
 
 // replace has something built that takes over from g, if it serves still. A preview
 // would wait for a person.
-func (v *view) replace(g *generation) error {
-	if v.serving.Load() != g {
-		return nil
+func (v *view) replace(g *generation) (begun bool, err error) {
+	for v.serving.Load() == g {
+		switch err := v.discard(); {
+		case err == nil:
+			v.o.Logger.Warn("preview discarded: the view that serves is damaged", "projection", v.p.Name())
+		case !errors.Is(err, ErrNoPreview):
+			return false, err
+		}
+		if begun, err = v.buildAnew(g); begun || err != nil {
+			return begun, err
+		}
 	}
-	switch err := v.discard(); {
-	case err == nil:
-		v.o.Logger.Warn("preview discarded: the view that serves is damaged", "projection", v.p.Name())
-	case !errors.Is(err, ErrNoPreview):
-		return err
-	}
+	return false, nil
+}
+
+// buildAnew begins to build, unless something is built already. It has not if g serves
+// no more, or if that is a preview.
+func (v *view) buildAnew(g *generation) (bool, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.serving.Load() != g {
-		return nil
+	if v.serving.Load() != g || v.building != nil && v.building.held {
+		return false, nil
 	}
 	if v.building == nil {
 		if _, err := v.begin(false); err != nil {
-			return err
+			return false, err
 		}
 	}
-	v.anew.Store(int64(v.building.generation))
-	return nil
+	v.building.anew.Store(!v.building.served) // one that is brought back is not
+	return true, nil
 }

@@ -3,9 +3,11 @@ package projections_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -208,6 +210,38 @@ func TestDamagedMeanwhile(t *testing.T) {
 	})
 }
 
+// TestDamagedWhileBroughtBack: damage is met while the view before is on its way back,
+// and in that, too: neither file stays.
+func TestDamagedWhileBroughtBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), &slowLog{}
+		entries := memlog.New(time.Now)
+		log.Reader = entries
+		r, stop := start(t, dir, log, counts{version: 1})
+		appendBodies(t, entries, "a", "1", "2", "3")
+		synctest.Wait()
+		if err := r.Rebuild("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		log.slow.Store(true)
+		if err := r.Rollback("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		meetDamage(t, r)
+		synctest.Wait()
+		log.slow.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		meetDamage(t, r)
+		stop()
+		if left := filesIn(t, dir); len(left) > 0 {
+			t.Errorf("left are %v", left)
+		}
+	})
+}
+
 // TestDamagedLater: a page that goes bad after somebody panicked for a reason of his own
 // is found when somebody panics over it.
 func TestDamagedLater(t *testing.T) {
@@ -325,4 +359,171 @@ func filesIn(t *testing.T, dir string) (names []string) {
 		names = append(names, filepath.Base(f))
 	}
 	return names
+}
+
+// manyContacts fills a view with more than a page of rows, and stops.
+func manyContacts(t *testing.T, dir string, log *memlog.Log) {
+	t.Helper()
+	_, stop := start(t, dir, log, counts{version: 1})
+	for i := range 400 {
+		appendBodies(t, log, fmt.Sprintf("contact-%04d", i), "1")
+	}
+	synctest.Wait()
+	stop()
+}
+
+// harmLeaf has the page with a contact's row say that it is another.
+func harmLeaf(t *testing.T, path, contact string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	harmed := 0
+	for page := 2; (page+1)*4096 <= len(file); page++ {
+		b := file[page*4096:][:4096]
+		if binary.LittleEndian.Uint64(b) == uint64(page) && b[8] == 2 && bytes.Contains(b, []byte(contact)) {
+			b[0] ^= 0xff
+			harmed++
+		}
+	}
+	if err := os.WriteFile(path, file, 0o600); err != nil || harmed == 0 {
+		t.Fatalf("%d pages with %s harmed: %v", harmed, contact, err)
+	}
+}
+
+// TestDamagedPageFolded: a page that only the fold reads is damaged: what it could not
+// fold is parked until the view is made anew.
+func TestDamagedPageFolded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		manyContacts(t, dir, log)
+		harmLeaf(t, filepath.Join(dir, "counts@1.1.db"), "contact-0100")
+		r, stop := start(t, dir, log, counts{version: 1})
+		synctest.Wait()
+		appendBodies(t, log, "contact-0100", "2")
+		synctest.Wait()
+		if got, parked := count(t, r, "contact-0100"), r.Status()[0].Parked; got != 2 || parked != 0 {
+			t.Errorf("count = %d with %d parked, want 2 with none", got, parked)
+		}
+		stop()
+		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
+			t.Errorf("left are %v, want the one made anew", left)
+		}
+	})
+}
+
+// TestDamagedPageCompared: who compares a preview with the view that serves meets a
+// damaged page in that.
+func TestDamagedPageCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		manyContacts(t, dir, log)
+		harmLeaf(t, filepath.Join(dir, "counts@1.1.db"), "contact-0100")
+		r, stop := start(t, dir, log, counts{version: 1})
+		synctest.Wait()
+		if err := r.Preview("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic: nothing is damaged")
+				}
+			}()
+			_, err := r.Diff(t.Context(), "counts", 1)
+			t.Error(err)
+		}()
+		synctest.Wait()
+		if got := count(t, r, "contact-0100"); got != 1 {
+			t.Errorf("count = %d, want 1", got)
+		}
+		stop()
+		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
+			t.Errorf("left are %v, want the one made anew", left)
+		}
+	})
+}
+
+// TestDamagedBroughtBack: the view before one that was made anew is brought back, and
+// somebody meets damage in it, too: it is not taken for the one made anew.
+func TestDamagedBroughtBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		r, stop := start(t, dir, log, counts{version: 1})
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		if err := r.Rebuild("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		meetDamage(t, r)
+		synctest.Wait()
+		if err := r.Rollback("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		meetDamage(t, r)
+		stop()
+		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.3.db"}) {
+			t.Errorf("left are %v, want the one made anew", left)
+		}
+	})
+}
+
+// onLog calls f with each message.
+type onLog struct {
+	slog.Handler
+	f func(message string)
+}
+
+func (h onLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h onLog) Handle(_ context.Context, r slog.Record) error {
+	h.f(r.Message)
+	return nil
+}
+
+// TestDamagedPreviewBetween: somebody asks for another preview while one is discarded
+// for the sake of a damaged view: that does not wait for a person either.
+func TestDamagedPreviewBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), memlog.New(time.Now)
+		var r *projections.Runner
+		asked := 0
+		o := quiet
+		o.Logger = slog.New(onLog{f: func(message string) {
+			if message != "preview discarded: the view that serves is damaged" {
+				return
+			}
+			if asked++; asked == 1 {
+				if err := r.Preview("counts"); err != nil {
+					t.Error(err)
+				}
+			}
+		}})
+		r, err := projections.NewRunner(dir, log, o, counts{version: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		appendBodies(t, log, "a", "1", "2", "3")
+		synctest.Wait()
+		if err := r.Preview("counts"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		meetDamage(t, r)
+		synctest.Wait()
+		if got := r.Status()[0].Generation; got == 1 || asked != 2 {
+			t.Errorf("generation %d serves, %d previews were discarded", got, asked)
+		}
+		cancel()
+		if err := errors.Join(<-ended, r.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }

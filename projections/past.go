@@ -109,12 +109,7 @@ const pastLeads = 256
 // that were forgotten are left out, and so are the properties that fit a lead.
 func (p *Past) Each(ctx context.Context, yield func(Lead) error) error {
 	if p.suspect != nil {
-		defer func() {
-			if fault := recover(); fault != nil {
-				p.suspect(fmt.Errorf("panic: %v", fault))
-				panic(fault)
-			}
-		}()
+		defer tell(p.suspect)
 	}
 	err := p.g.db.View(func(tx *bbolt.Tx) error {
 		r, n := rows{tx: tx}, 0

@@ -28,9 +28,8 @@ type view struct {
 	serving atomic.Pointer[generation]
 	moved   signal // serving has folded more, or is another one
 	harm    atomic.Pointer[harm]
-	hurt    signal       // there is a harm
-	anew    atomic.Int64 // the generation that was built because of one, or 0
-	wanted  signal       // there is something to build
+	hurt    signal // there is a harm
+	wanted  signal // there is something to build
 
 	// fold keeps a take-over between two batches of the live follower.
 	fold sync.Mutex
@@ -210,12 +209,7 @@ func (v *view) read(f func(*bbolt.Tx) error) error {
 }
 
 func (v *view) readFrom(g *generation, f func(*bbolt.Tx) error) error {
-	defer func() {
-		if p := recover(); p != nil {
-			v.suspect(g, fmt.Errorf("panic: %v", p))
-			panic(p)
-		}
-	}()
+	defer tell(func(err error) { v.suspect(g, err) })
 	err := g.db.View(f)
 	if errors.Is(err, ErrDamaged) {
 		v.suspect(g, err)
