@@ -194,19 +194,14 @@ func TestDamagedMeanwhile(t *testing.T) {
 		appendBodies(t, entries, "a", "1", "2", "3")
 		synctest.Wait()
 		log.slow.Store(true)
-		if err := r.Rebuild("counts"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		rebuilt(t, r)
 		meetDamage(t, r)
 		synctest.Wait()
 		log.slow.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		stop()
-		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
-			t.Errorf("left are %v, want the rebuilt one", left)
-		}
+		leaves(t, dir, "counts@1.2.db")
 	})
 }
 
@@ -220,10 +215,7 @@ func TestDamagedWhileBroughtBack(t *testing.T) {
 		r, stop := start(t, dir, log, counts{version: 1})
 		appendBodies(t, entries, "a", "1", "2", "3")
 		synctest.Wait()
-		if err := r.Rebuild("counts"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		rebuilt(t, r)
 		log.slow.Store(true)
 		if err := r.Rollback("counts"); err != nil {
 			t.Fatal(err)
@@ -246,10 +238,7 @@ func TestDamagedWhileBroughtBack(t *testing.T) {
 // is found when somebody panics over it.
 func TestDamagedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, log := t.TempDir(), memlog.New(time.Now)
-		r, stop := start(t, dir, log, counts{version: 1})
-		appendBodies(t, log, "a", "1", "2", "3")
-		synctest.Wait()
+		dir, r, stop := threeCounted(t)
 		panics := func(f func(tx *bbolt.Tx) error) {
 			defer func() {
 				if recover() == nil {
@@ -270,9 +259,7 @@ func TestDamagedLater(t *testing.T) {
 			t.Errorf("count = %d, want 3", got)
 		}
 		stop()
-		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
-			t.Errorf("left are %v, want the one made anew", left)
-		}
+		leaves(t, dir, "counts@1.2.db")
 	})
 }
 
@@ -320,19 +307,40 @@ func TestDamagedOlder(t *testing.T) {
 // stays.
 func TestDamagedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, log := t.TempDir(), memlog.New(time.Now)
-		r, stop := start(t, dir, log, counts{version: 1})
-		appendBodies(t, log, "a", "1", "2", "3")
-		synctest.Wait()
+		dir, r, stop := threeCounted(t)
 		for range 3 {
 			meetDamage(t, r)
 			synctest.Wait()
 		}
 		stop()
-		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
-			t.Errorf("left are %v, want the one made anew", left)
-		}
+		leaves(t, dir, "counts@1.2.db")
 	})
+}
+
+// threeCounted is a view that has followed a ledger of three entries.
+func threeCounted(t *testing.T) (dir string, r *projections.Runner, stop func()) {
+	t.Helper()
+	dir, log := t.TempDir(), memlog.New(time.Now)
+	r, stop = start(t, dir, log, counts{version: 1})
+	appendBodies(t, log, "a", "1", "2", "3")
+	synctest.Wait()
+	return dir, r, stop
+}
+
+func rebuilt(t *testing.T, r *projections.Runner) {
+	t.Helper()
+	if err := r.Rebuild("counts"); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// leaves wants one file of the view to be there, and no other.
+func leaves(t *testing.T, dir, want string) {
+	t.Helper()
+	if left := filesIn(t, dir); !slices.Equal(left, []string{want}) {
+		t.Errorf("left are %v, want %s", left, want)
+	}
 }
 
 // meetDamage has somebody meet a row in the view that is not as it was written: to
@@ -407,9 +415,7 @@ func TestDamagedPageFolded(t *testing.T) {
 			t.Errorf("count = %d with %d parked, want 2 with none", got, parked)
 		}
 		stop()
-		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
-			t.Errorf("left are %v, want the one made anew", left)
-		}
+		leaves(t, dir, "counts@1.2.db")
 	})
 }
 
@@ -440,9 +446,7 @@ func TestDamagedPageCompared(t *testing.T) {
 			t.Errorf("count = %d, want 1", got)
 		}
 		stop()
-		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.2.db"}) {
-			t.Errorf("left are %v, want the one made anew", left)
-		}
+		leaves(t, dir, "counts@1.2.db")
 	})
 }
 
@@ -450,14 +454,8 @@ func TestDamagedPageCompared(t *testing.T) {
 // somebody meets damage in it, too: it is not taken for the one made anew.
 func TestDamagedBroughtBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, log := t.TempDir(), memlog.New(time.Now)
-		r, stop := start(t, dir, log, counts{version: 1})
-		appendBodies(t, log, "a", "1", "2", "3")
-		synctest.Wait()
-		if err := r.Rebuild("counts"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		dir, r, stop := threeCounted(t)
+		rebuilt(t, r)
 		meetDamage(t, r)
 		synctest.Wait()
 		if err := r.Rollback("counts"); err != nil {
@@ -466,9 +464,7 @@ func TestDamagedBroughtBack(t *testing.T) {
 		synctest.Wait()
 		meetDamage(t, r)
 		stop()
-		if left := filesIn(t, dir); !slices.Equal(left, []string{"counts@1.3.db"}) {
-			t.Errorf("left are %v, want the one made anew", left)
-		}
+		leaves(t, dir, "counts@1.3.db")
 	})
 }
 

@@ -134,14 +134,8 @@ func afterCut(t *testing.T, name, dir string, log *memlog.Log) (generation int) 
 // TestRollbackAgain: a rollback that failed can be tried again.
 func TestRollbackAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, log := t.TempDir(), memlog.New(time.Now)
-		r, stop := start(t, dir, log, counts{version: 1})
-		appendBodies(t, log, "a", "1", "2", "3")
-		synctest.Wait()
-		if err := r.Rebuild("counts"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		dir, r, stop := threeCounted(t)
+		rebuilt(t, r)
 		inTheWay := filepath.Join(dir, "counts@1.3.db")
 		if err := os.MkdirAll(filepath.Join(inTheWay, "x"), 0o700); err != nil {
 			t.Fatal(err)
